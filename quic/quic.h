@@ -1,0 +1,81 @@
+/* The transport library's front: makes connections that common/net/transport.h describes. */
+#ifndef QSH_QUIC_QUIC_H
+#define QSH_QUIC_QUIC_H
+
+#include "common/ev/ev.h"
+#include "common/net/transport.h"
+
+#define QUIC_CID_MAX 20
+#define QUIC_TOKEN_LEN 16
+#define QUIC_CID_LEN 17 /* of the connection IDs that our servers mint */
+
+struct quic_cid {
+	uint8_t len;
+	uint8_t id[QUIC_CID_MAX];
+	uint8_t reset[QUIC_TOKEN_LEN]; /* stateless reset token */
+};
+
+struct quic_limits {
+	uint64_t conn_window;      /* bytes the peer may send before tp_conn_set_window; 64 KiB on a server */
+	uint64_t stream_window;    /* of each stream, for life */
+	uint64_t max_bidi, max_uni;/* streams the peer may open at first */
+	size_t send_buffer;        /* per stream, bytes */
+	uint64_t handshake_timeout;/* ns */
+};
+void quic_limits_client(struct quic_limits *l);
+void quic_limits_server(struct quic_limits *l);
+
+struct quic_client_cfg {
+	struct addr remote;
+	struct addr bind;             /* len 0: any */
+	const char *bind_device;      /* NULL: any */
+	struct quic_limits limits;
+};
+/* Opens a UDP socket and starts a handshake from the loop. The host key is not judged here: the
+ * layer above does so in handshake_done. QERR_SYS, QERR_NOMEM, QERR_CRYPTO. */
+int quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
+    const struct tp_conn_ops *ops, void *arg);
+
+/* What the server side needs from outside; all calls are made from the connection's calls and callbacks. */
+struct quic_server_host {
+	/* Signs n bytes (TLS 1.3 CertificateVerify input) with the host key; blocking. 0 or a QERR_*. */
+	int (*sign)(void *arg, const uint8_t *data, size_t n, uint8_t sig[64]);
+	/* The pool of connection IDs runs low: give more with quic_server_add_cids, when it can. */
+	void (*need_cids)(void *arg, unsigned count);
+	/* Sends a datagram that does not go to the connected socket's peer (path probes, steered paths);
+	 * best effort. */
+	void (*send_steered)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n);
+	/* A datagram came whose connection ID is not this connection's. */
+	void (*foreign)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n);
+	/* A new path was validated and is in use: check policy, and get a socket for it
+	 * (quic_server_set_socket), or close the connection. */
+	void (*path_validated)(void *arg, const struct tp_path *path);
+	void *arg;
+};
+
+struct quic_server_cfg {
+	struct tp_path path;          /* of the first datagram */
+	struct quic_cid odcid;        /* the client's original destination connection ID */
+	struct quic_cid retry_scid;   /* len 0: no Retry was sent */
+	struct quic_cid scid;         /* ours, minted */
+	struct quic_cid client_scid;  /* the client's source connection ID */
+	uint32_t version;
+	bool validated;               /* the address was validated by a token */
+	uint8_t host_key[32];         /* Ed25519 public key */
+	int fd;                       /* connected UDP socket, taken over; -1: all goes by send_steered */
+	struct quic_limits limits;
+};
+/* QERR_NOMEM, QERR_CRYPTO, QERR_SYS. Feed the first flight with quic_server_input. */
+int quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
+    const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg);
+void quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
+/* A steered datagram (by the listener). */
+void quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn,
+    const uint8_t *p, size_t n);
+/* A connected socket for the path now in use; taken over; replaces the former one. */
+void quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path);
+
+/* TLS and randomness are set up before a sandbox closes (GnuTLS opens its files then). 0 or QERR_CRYPTO. */
+int quic_init(void);
+
+#endif
