@@ -1,0 +1,55 @@
+/* The client's configuration: qsh_config and ssh_config. */
+#ifndef QSH_CLIENT_CONF_CCONF_H
+#define QSH_CLIENT_CONF_CCONF_H
+
+#include "common/base/buf.h"
+#include "common/conf/conf.h"
+
+enum { CCONF_SHK_NO, CCONF_SHK_YES, CCONF_SHK_ASK, CCONF_SHK_ACCEPT_NEW, CCONF_SHK_OFF };
+enum { CCONF_TTY_AUTO, CCONF_TTY_NO, CCONF_TTY_YES, CCONF_TTY_FORCE };
+enum { CCONF_AF_ANY, CCONF_AF_INET, CCONF_AF_INET6 };
+enum { CCONF_SESSION_DEFAULT, CCONF_SESSION_NONE, CCONF_SESSION_SUBSYSTEM };
+
+struct cconf {
+	char *host;               /* as given on the command line */
+	char *hostname, *user, *host_key_alias;
+	unsigned port;
+	struct strlist quic_ports;/* QuicPort list; empty: port */
+	struct strlist identity_files, user_known_hosts, global_known_hosts;
+	bool identities_only;
+	char *identity_agent;     /* NULL: SSH_AUTH_SOCK; "none" */
+	char *add_keys_to_agent;  /* "no", "yes", "ask", "confirm", time */
+	bool hash_known_hosts, batch_mode, visual_host_key, check_host_ip;
+	int strict_host_key;
+	unsigned connect_timeout; /* s, 0: none */
+	int address_family;
+	char *bind_address, *bind_interface;
+	struct strlist send_env, set_env;
+	int request_tty, session_type;
+	int escape_char;          /* -1: none */
+	int log_level;
+	char *remote_command;
+	unsigned server_alive_interval, server_alive_count;
+	uint64_t connection_timeout_ns;
+	bool stdin_null, fork_after_auth, pubkey_auth;
+	char *fingerprint_hash;
+	char *preferred_auth;
+	unsigned password_prompts;
+	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
+	bool send_sni;
+};
+
+struct cconf_ctx;             /* collects settings; the first value of each option wins */
+int cconf_new(struct cconf_ctx **out);
+void cconf_ctx_free(struct cconf_ctx **c);
+/* One setting from the command line ("-o Key=value", "-p" ...). Logs and returns QERR_*. */
+int cconf_set(struct cconf_ctx *c, const char *origin, const char *keyword_and_value);
+/* Reads a file if it exists (must: it has to). user_file: permission and owner checks as ssh does. Two passes for
+ * "Match final" and canonicalisation are inside cconf_finish. */
+int cconf_add_file(struct cconf_ctx *c, const char *path, bool must, bool user_file);
+/* Evaluates all files for this host, fills defaults, expands tokens and tildes. */
+int cconf_finish(struct cconf_ctx *c, const char *host, const char *user_arg, const char *command, struct cconf **out);
+void cconf_free(struct cconf **c);
+int cconf_dump(struct buf *b, const struct cconf *c); /* -G */
+
+#endif

@@ -1,0 +1,37 @@
+/* known_hosts files, as sshd(8) describes them. */
+#ifndef QSH_KEYS_KNOWNHOSTS_H
+#define QSH_KEYS_KNOWNHOSTS_H
+
+#include "common/keys/keys.h"
+
+enum kh_status {
+	KH_OK,        /* this key is known for the host */
+	KH_NEW,       /* nothing is known of the host */
+	KH_CHANGED,   /* another key of the same type is known: file, line */
+	KH_OTHER,     /* only keys of other types are known: file, line, type */
+	KH_REVOKED,   /* the key is marked @revoked */
+};
+struct kh_result {
+	enum kh_status status;
+	char *path;           /* of the line that decided */
+	unsigned long line;
+	char *other_type;     /* KH_OTHER: short type of the key that is known */
+	char *fingerprint;    /* KH_CHANGED: of the known key */
+};
+void kh_result_free(struct kh_result *r);
+/* "host", or "[host]:port" where port is not 22. Lower case. Fresh memory. */
+char *kh_host_name(const char *host, unsigned port);
+/* Looks the host up (name as from kh_host_name; ip, likewise, or NULL) in all files in order; a file that is not
+ * there counts as empty. Malformed lines are logged as path:line and skipped. QERR_NOMEM, or 0. */
+int kh_check(const char *const *files, size_t nfiles, const char *host, const char *ip,
+    const struct pubkey *k, struct kh_result *r);
+/* The same on one file's text (tests, fuzzing). */
+int kh_check_text(const char *path, const uint8_t *text, size_t n, const char *host, const char *ip,
+    const struct pubkey *k, struct kh_result *r);
+/* Does the host part of a line (plain, hashed, wildcards, negated) match? 1, 0, -1 negated, QERR_FORMAT. */
+int kh_match_hosts(const char *hosts, const char *host);
+/* Appends a line (makes the file 0600 and its folder 0700; ends an unended last line first; one write).
+ * hash: hashed name (|1|salt|hmac). QERR_SYS. */
+int kh_add(const char *path, const char *host, const struct pubkey *k, bool hash);
+
+#endif
