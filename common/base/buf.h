@@ -55,7 +55,7 @@ int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf
 struct rd {
 	const uint8_t *p;
 	size_t n;
-	int err; /* sticky: 0, QERR_TRUNC, QERR_TOOBIG or QERR_FORMAT */
+	int err; /* sticky: 0, QERR_TRUNC, QERR_TOOBIG, QERR_FORMAT or (rd_cstr) QERR_NOMEM */
 };
 
 /* A byte string that points into the buffer being read. */

@@ -9,15 +9,17 @@ enum log_level { /* sshd_config's LogLevel */
 	LOG_L_DEBUG1, LOG_L_DEBUG2, LOG_L_DEBUG3,
 };
 
-/* A sink gets complete lines without a newline, already printable. */
+/* A sink gets the text of one line, already printable, without newline, name and level. What
+ * a sink logs itself is dropped. */
 typedef void log_sink_fn(void *arg, enum log_level level, const char *line);
 
-/* Until one of these is called, lines go to standard error as "name: text". */
+/* Lines go to standard error as "name: text" until one of the log_to_* is called; name NULL: as
+ * "text". Debug lines have ssh's prefix "debug1: ". */
 void log_init(const char *name, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-void log_to_stderr(void);             /* "name: text\r\n" while the terminal is raw */
-void log_set_raw_tty(int raw);        /* end lines with \r\n */
+void log_to_stderr(void);
+void log_set_raw_tty(int raw);        /* lines on standard error end with \r\n */
 int log_to_file(const char *path);    /* appended; QERR_SYS */
 void log_to_syslog(int facility);     /* LOG_AUTH, ... */
 void log_to_sink(log_sink_fn *fn, void *arg); /* arg must outlive the log */
@@ -26,6 +28,7 @@ int log_level_parse(const char *s);
 const char *log_level_name(enum log_level level);
 int log_facility_parse(const char *s); /* "AUTH" -> LOG_AUTH; -1 if none */
 
+/* Control characters of the whole line (also of fmt) are escaped as \ooo; errno is kept. */
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vmsg(enum log_level level, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));

@@ -37,7 +37,8 @@ const char *addr_str(const struct addr *a, char *dst);
 const char *addr_show(const struct addr *a);
 /* Is the address in one of the entries of a comma-separated list of patterns
  * and CIDR blocks, as from= and Match Address have it? 1 yes, 0 no, -1 a negated entry
- * matched, QERR_FORMAT (-5) for a malformed list. */
+ * matched, QERR_FORMAT (-5) for a malformed list: an empty entry, a mask that is too long, bits set
+ * beyond the mask. An entry without a scope matches any scope. a NULL: checks the list (0 or QERR_FORMAT). */
 int addr_match_list(const struct addr *a, const char *list);
 
 #endif
