@@ -94,7 +94,8 @@ struct smsg_dgram {
 	uint8_t ecn;
 	struct bytes data;
 };
-struct smsg_cids { struct quic_cid *v; size_t n; };
+#define SMSG_CIDS_MAX 64
+struct smsg_cids { struct quic_cid *v; size_t n; }; /* at most SMSG_CIDS_MAX; in smsg_admit at least one */
 struct smsg_admit {
 	uint32_t slot;
 	struct tp_path path;

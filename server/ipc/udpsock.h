@@ -10,5 +10,9 @@
 int udpsock_listen(const struct addr *local);
 /* A socket bound to path->local and connected to path->remote. The descriptor, or QERR_SYS. */
 int udpsock_connected(const struct tp_path *path);
+/* The two halves of udpsock_connected: a socket that is bound and already takes nothing but the peer's
+ * datagrams (others that reach it are lost, as on a busy link), and its connection. QERR_SYS. */
+int udpsock_reserve(const struct tp_path *path);
+int udpsock_finish(int fd, const struct tp_path *path);
 
 #endif
