@@ -77,7 +77,6 @@ role_environment(char **env, size_t n)
 	size_t used = 0;
 
 #ifdef QSH_SANITIZERS
-	extern char **environ;
 	static const char *const keep[] = {"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
 
 	for (char **e = environ; e != NULL && *e != NULL; e++)
