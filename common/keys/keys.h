@@ -29,9 +29,13 @@ char *pubkey_to_text(const struct pubkey *k); /* "type base64", fresh memory */
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 void pubkey_free(struct pubkey *k);
 const char *pubkey_short_type(const struct pubkey *k); /* "ED25519", "RSA", "ECDSA", ..., as ssh shows it */
-/* "SHA256:..." (sha256) or "MD5:aa:bb..."; fresh memory. */
+unsigned pubkey_bits(const struct pubkey *k); /* key size as ssh shows it; 0 where it is not known */
+/* "SHA256:..." (hash "sha256" or NULL) or "SHA512:..." ("sha512"); fresh memory. NULL: another hash, or no memory.
+ * The server's processes use this one, which needs no libcrypto. */
 char *pubkey_fingerprint(const struct pubkey *k, const char *hash);
-/* ssh's VisualHostKey picture, lines ended by newlines; fresh memory. */
+/* The same, and "md5" ("MD5:aa:bb:..."): for what people configured (FingerprintHash). Links libcrypto. */
+char *pubkey_fingerprint_any(const struct pubkey *k, const char *hash);
+/* ssh's VisualHostKey picture of the SHA-256 hash, each line ended by a newline; fresh memory. */
 char *pubkey_randomart(const struct pubkey *k);
 
 /* A private key; the secret lies in memory of sodium_malloc. */
@@ -39,22 +43,30 @@ struct privkey {
 	struct pubkey pub;
 	uint8_t *sk;         /* 64 bytes (seed, public), sodium_malloc */
 	char *comment;
+	char cipher[40];     /* after QERR_UNSUPPORTED: the cipher that is not known; else empty */
 };
-void privkey_free(struct privkey *k);
-int privkey_generate(struct privkey *k, const char *comment);
-int privkey_from_seed(struct privkey *k, const uint8_t seed[32]);
+void privkey_free(struct privkey *k); /* wipes; k is empty afterwards. Fine on a zeroed k and after every error below */
+int privkey_generate(struct privkey *k, const char *comment); /* QERR_NOMEM, QERR_CRYPTO */
+int privkey_from_seed(struct privkey *k, const uint8_t seed[32]); /* QERR_NOMEM, QERR_CRYPTO; no comment */
 
-/* Asks for a passphrase: fills buf (n bytes, zero-ended); 0, or negative: given up. try counts from 0. */
+/* Asks for a passphrase: fills buf (n bytes, zero-ended); 0, or negative: given up (an empty one counts as
+ * that). attempt counts from 0. */
 typedef int key_passphrase_fn(void *arg, const char *path, int attempt, char *buf, size_t n);
 
 /* Reads OpenSSH's private key format. QERR_SYS, QERR_PERM (group or others may read, and it is the caller's:
- * checked where check_perm), QERR_FORMAT, QERR_UNSUPPORTED (k->pub is still filled where the file shows it), QERR_PASSPHRASE
- * (encrypted; ask NULL, gave up, or wrong three times). */
+ * checked where check_perm), QERR_FORMAT, QERR_TRUNC, QERR_TOOBIG, QERR_UNSUPPORTED (k->pub is still filled where the file
+ * shows it, of PEM and PKCS#8 files the type alone; k->cipher), QERR_PASSPHRASE (encrypted; ask NULL, gave up, or wrong three
+ * times; k->pub is filled). Can take seconds, for the passphrase's hash. Links libcrypto. */
 int privkey_load(struct privkey *k, const char *path, bool check_perm, key_passphrase_fn *ask, void *arg);
 int privkey_parse(struct privkey *k, const uint8_t *p, size_t n, const char *passphrase); /* text of a file */
-/* Reads the public half without a passphrase: from the private file itself, else from path.pub. */
+/* The same for files that have no passphrase (an encrypted one: QERR_PASSPHRASE); without libcrypto: for the server. */
+int privkey_load_plain(struct privkey *k, const char *path, bool check_perm);
+int privkey_parse_plain(struct privkey *k, const uint8_t *p, size_t n);
+/* Reads the public half without a passphrase: from the private file itself, or the file if that is a public key, else from
+ * path.pub. *comment (may be NULL): fresh memory, "" where none is known without the passphrase. QERR_SYS (of privpath, where
+ * there is neither), QERR_FORMAT, QERR_UNSUPPORTED (a PEM or PKCS#8 file without path.pub; k->type is filled). */
 int pubkey_load(struct pubkey *k, const char *privpath, char **comment);
-/* Writes a new file, mode 0600, atomically, unencrypted, and path.pub (0644). QERR_SYS, QERR_EXISTS. */
+/* Writes a new file, mode 0600, atomically, unencrypted, and path.pub (0644). QERR_SYS, QERR_EXISTS, QERR_NOMEM. */
 int privkey_save(const struct privkey *k, const char *path);
 
 /* Ed25519 over raw bytes. */
@@ -68,7 +80,9 @@ int sshsig_sign(struct buf *sigblob, const struct privkey *k, const void *tbs, s
 /* QERR_SIGNATURE, QERR_UNSUPPORTED, QERR_FORMAT. */
 int sshsig_verify(const struct pubkey *k, const void *tbs, size_t n, const uint8_t *sigblob, size_t siglen);
 
-/* bcrypt_pbkdf as OpenSSH's key files use it. 0 or QERR_INVAL. */
+/* bcrypt_pbkdf as OpenSSH's key files use it; a round of 32 bytes takes some milliseconds. 0, or QERR_INVAL (pass or salt empty, key of
+ * 0 or over 1,024 bytes, no rounds or more than BCRYPT_ROUNDS_MAX). */
+#define BCRYPT_ROUNDS_MAX 65536
 int bcrypt_pbkdf(const void *pass, size_t passlen, const uint8_t *salt, size_t saltlen,
     uint8_t *key, size_t keylen, unsigned rounds);
 
