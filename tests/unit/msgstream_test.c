@@ -395,7 +395,7 @@ skips_not_too_much(void **state)
 	static const uint8_t m[] = {0x41, 0x01, 0x80, 0x10, 0, 0};
 
 	send_raw(f, m, sizeof(m));
-	assert_closed(f, TP_E_LIMIT, "message of unknown type 257: value is over its limit");
+	assert_closed(f, TP_E_LIMIT, "message of unknown type 257: too large");
 }
 
 static void
