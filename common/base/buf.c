@@ -136,12 +136,11 @@ buf_consume(struct buf *b, size_t n)
 int
 buf_put(struct buf *b, const void *p, size_t n)
 {
-	uint8_t *to = make_room(b, n, 0);
+	uint8_t *to;
 
-	if (to == NULL)
+	if (n == 0 || (to = make_room(b, n, 0)) == NULL)
 		return b->err;
-	if (n > 0)
-		memcpy(to, p, n);
+	memcpy(to, p, n);
 	b->len += n;
 	return 0;
 }
