@@ -4,8 +4,9 @@
  * does not know one ends the connection. Odd types are optional: skipped where unknown.
  *
  * Each message has a struct and a pair put/get. put appends the body to a buffer (0 or the buffer's
- * sticky error). get reads a whole body (0, QERR_TRUNC, QERR_TOOBIG, QERR_FORMAT); strings and
- * byte strings in the result are the caller's: wire_free_X frees and wipes. struct bytes members point into the body. */
+ * sticky error; QERR_TOOBIG for a field over its limit). get reads a whole body (0, QERR_TRUNC, QERR_TOOBIG,
+ * QERR_FORMAT, QERR_NOMEM; on error nothing is left to free); strings in the result are the caller's: wire_free_X
+ * frees and wipes. struct bytes members point into the body. */
 #ifndef QSH_WIRE_WIRE_H
 #define QSH_WIRE_WIRE_H
 
@@ -54,7 +55,8 @@ enum wire_type {
 #define WIRE_USER_MAX     255
 #define WIRE_NAME_MAX     255      /* env name, TERM, signal, method, subsystem name */
 #define WIRE_ENV_MAX      (32 * 1024)  /* one value */
-#define WIRE_ENV_COUNT    256
+#define WIRE_ENV_COUNT    256      /* of one channel */
+#define WIRE_ENV_TOTAL    (32 * 1024)  /* names and values of one channel: fits, with a command, between processes */
 #define WIRE_COMMAND_MAX  (128 * 1024)
 #define WIRE_MODES_MAX    1024
 #define WIRE_KEY_MAX      (16 * 1024)
@@ -64,7 +66,10 @@ enum wire_type {
 
 /* Largest header: two varints. */
 #define WIRE_HDR_MAX 16
-int wire_put_msg(struct buf *b, uint64_t type, const struct buf *body); /* header and body */
+/* Header and body (NULL: empty); the body's sticky error is returned. */
+int wire_put_msg(struct buf *b, uint64_t type, const struct buf *body);
+/* "AUTH_REQUEST" for logs; "unknown". */
+const char *wire_type_name(uint64_t type);
 
 struct wire_settings {
 	char *version;          /* software, "qsh_0.1": for logs only */
@@ -72,7 +77,7 @@ struct wire_settings {
 	uint64_t flags;         /* none defined yet; unknown bits are ignored */
 };
 struct wire_auth_request {
-	char *user, *service, *method; /* method: "none", "publickey" */
+	char *user, *service, *method; /* method: "none", "publickey"; of another the rest is skipped */
 	/* publickey: */
 	struct bytes key;       /* public key blob (RFC 4253 section 6.6) */
 	bool has_sig;           /* false: would this key do? */
@@ -90,9 +95,9 @@ struct wire_pty {
 	uint32_t cols, rows, xpixel, ypixel;
 	struct bytes modes;     /* RFC 4254 section 8 encoding */
 };
-struct wire_env { char *name, *value; };
+struct wire_env { char *name, *value; };    /* the name has at least one byte, and no '=' */
 enum wire_start_kind { WIRE_START_SHELL = 0, WIRE_START_EXEC = 1, WIRE_START_SUBSYSTEM = 2 };
-struct wire_start { uint64_t kind; char *command; };
+struct wire_start { uint64_t kind; char *command; }; /* SHELL: command ""; an unknown kind is for the caller to refuse */
 struct wire_window { uint32_t cols, rows, xpixel, ypixel; };
 struct wire_signal { char *name; };          /* "INT", without SIG */
 struct wire_break { uint32_t ms; };
