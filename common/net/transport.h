@@ -75,6 +75,10 @@ struct tp_stats {
 struct tp_conn_ops {
 	/* TLS is complete and (client) the peer's key is known. Exporter and keys may be used. */
 	void (*handshake_done)(void *arg);
+	/* Server: our part of the handshake is written; unidirectional streams may be opened and
+	 * written to, and leave with it (0.5 RTT). The peer is not proven yet: no exporter, and
+	 * nothing secret to it. Comes before handshake_done. */
+	void (*early_data_ok)(void *arg);
 	/* The peer opened a stream. The layer must call tp_stream_set_ops before it returns, or
 	 * the stream is refused (both directions reset with TP_E_PROTOCOL). */
 	void (*stream_opened)(void *arg, struct tp_stream *s);
