@@ -5,6 +5,7 @@
 #include "common/ev/ev.h"
 #include "common/net/transport.h"
 
+#define QUIC_ALPN "qsh/1" /* mandatory on both sides */
 #define QUIC_CID_MAX 20
 #define QUIC_TOKEN_LEN 16
 #define QUIC_CID_LEN 17 /* of the connection IDs that our servers mint */

@@ -1,0 +1,55 @@
+/* What is set up once, and the default limits. */
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <sodium.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "quic/quic.h"
+
+#define MIB (UINT64_C(1024) * 1024)
+
+int
+quic_init(void)
+{
+	uint8_t b[1];
+
+	if (sodium_init() < 0)
+		return QERR_CRYPTO;
+	if (gnutls_global_init() != 0)
+		return QERR_CRYPTO;
+	/* The first use opens the random source, which a sandbox would forbid. */
+	if (gnutls_rnd(GNUTLS_RND_NONCE, b, sizeof(b)) != 0)
+		return QERR_CRYPTO;
+	randombytes_buf(b, sizeof(b));
+	return 0;
+}
+
+static void
+limits_common(struct quic_limits *l)
+{
+	/* Stream windows are for life (ngtcp2 tunes none of them when the connection's window is
+	 * not its to tune), so they are large enough for one copy at 1 Gbit/s and 130 ms. */
+	l->stream_window = 16 * MIB;
+	l->max_bidi = 128;
+	l->max_uni = 128;
+	l->send_buffer = (size_t)(16 * MIB);
+}
+
+void
+quic_limits_client(struct quic_limits *l)
+{
+	limits_common(l);
+	l->conn_window = 64 * MIB;
+	l->handshake_timeout = 30 * NS_PER_S;
+}
+
+void
+quic_limits_server(struct quic_limits *l)
+{
+	limits_common(l);
+	l->conn_window = UINT64_C(64) * 1024;
+	l->max_bidi = 16;
+	l->max_uni = 48;
+	l->handshake_timeout = 10 * NS_PER_S;
+}

@@ -1,0 +1,247 @@
+/* GnuTLS sessions for QUIC. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2_crypto_gnutls.h>
+
+#include "common/base/err.h"
+#include "quic/tls.h"
+
+/* One group and one signature algorithm: the server's whole flight stays below 1,200 bytes, and
+ * neither side makes a key share that the other would not use. */
+#define TLS_PRIORITY \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:%DISABLE_TLS13_COMPAT_MODE:" \
+	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:" \
+	"-SIGN-ALL:+SIGN-EDDSA-ED25519:" \
+	"-CTYPE-ALL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-X509"
+
+#define TLS_FLAGS (GNUTLS_ENABLE_RAWPK | GNUTLS_NO_END_OF_EARLY_DATA | GNUTLS_NO_TICKETS)
+
+/* SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410 section 4). */
+static const uint8_t spki_prefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70,
+    0x03, 0x21, 0x00};
+#define SPKI_LEN (sizeof(spki_prefix) + TLS_KEY_LEN)
+
+struct tls {
+	gnutls_session_t session;
+	gnutls_certificate_credentials_t cred;
+	tls_sign_fn *sign;
+	void *sign_arg;
+};
+
+void *
+tls_native(struct tls *tls)
+{
+	return tls->session;
+}
+
+static int
+peer_spki(gnutls_session_t session, uint8_t key[TLS_KEY_LEN])
+{
+	const gnutls_datum_t *certs;
+	unsigned n = 0;
+
+	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_RAWPK)
+		return QERR_UNSUPPORTED;
+	certs = gnutls_certificate_get_peers(session, &n);
+	if (certs == NULL || n < 1)
+		return QERR_AGAIN;
+	if (certs[0].size != SPKI_LEN ||
+	    memcmp(certs[0].data, spki_prefix, sizeof(spki_prefix)) != 0)
+		return QERR_UNSUPPORTED;
+	memcpy(key, certs[0].data + sizeof(spki_prefix), TLS_KEY_LEN);
+	return 0;
+}
+
+/* Whether the key is the right one is the caller's question, after the handshake. Here only: is
+ * it a key of the kind that we can judge. */
+static int
+verify_kind(gnutls_session_t session)
+{
+	uint8_t key[TLS_KEY_LEN];
+
+	return peer_spki(session, key) == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static int
+sign_data(gnutls_privkey_t pkey, gnutls_sign_algorithm_t algo, void *userdata, unsigned flags,
+    const gnutls_datum_t *data, gnutls_datum_t *signature)
+{
+	struct tls *tls = userdata;
+
+	(void)pkey;
+	(void)flags;
+	if (algo != GNUTLS_SIGN_EDDSA_ED25519)
+		return GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM;
+	signature->data = gnutls_malloc(TLS_SIG_LEN);
+	if (signature->data == NULL)
+		return GNUTLS_E_MEMORY_ERROR;
+	signature->size = TLS_SIG_LEN;
+	if (tls->sign(tls->sign_arg, data->data, data->size, signature->data) != 0) {
+		gnutls_free(signature->data);
+		signature->data = NULL;
+		return GNUTLS_E_PK_SIGN_FAILED;
+	}
+	return 0;
+}
+
+static int
+sign_info(gnutls_privkey_t pkey, unsigned flags, void *userdata)
+{
+	(void)pkey;
+	(void)userdata;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+		return GNUTLS_PK_EDDSA_ED25519;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+		return 256;
+	if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+		return GNUTLS_FLAGS_TO_SIGN_ALGO(flags) == GNUTLS_SIGN_EDDSA_ED25519;
+	return -1;
+}
+
+/* The host key as a credential: the public half in DER, the private half by callback. */
+static int
+set_host_key(struct tls *tls, const uint8_t key[TLS_KEY_LEN])
+{
+	uint8_t der[SPKI_LEN];
+	gnutls_datum_t spki = {der, sizeof(der)};
+	gnutls_pcert_st pcert;
+	gnutls_privkey_t pkey = NULL;
+	bool have_pcert = false;
+
+	memcpy(der, spki_prefix, sizeof(spki_prefix));
+	memcpy(der + sizeof(spki_prefix), key, TLS_KEY_LEN);
+	if (gnutls_pcert_import_rawpk_raw(&pcert, &spki, GNUTLS_X509_FMT_DER, 0, 0) != 0)
+		goto out;
+	have_pcert = true;
+	if (gnutls_privkey_init(&pkey) != 0)
+		goto out;
+	if (gnutls_privkey_import_ext4(pkey, tls, sign_data, NULL, NULL, NULL, sign_info, 0) != 0)
+		goto out;
+	if (gnutls_certificate_set_key(tls->cred, NULL, 0, &pcert, 1, pkey) != 0)
+		goto out;
+	return 0; /* the credential owns what both hold */
+out:
+	if (pkey != NULL)
+		gnutls_privkey_deinit(pkey);
+	if (have_pcert)
+		gnutls_pcert_deinit(&pcert);
+	return QERR_CRYPTO;
+}
+
+static int
+tls_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn, unsigned flags)
+{
+	gnutls_datum_t proto;
+	struct tls *tls;
+
+	tls = calloc(1, sizeof(*tls));
+	if (tls == NULL)
+		return QERR_NOMEM;
+	proto.data = (unsigned char *)(uintptr_t)alpn; /* only read */
+	proto.size = (unsigned)strlen(alpn);
+	if (gnutls_init(&tls->session, flags | TLS_FLAGS) != 0 ||
+	    gnutls_certificate_allocate_credentials(&tls->cred) != 0 ||
+	    gnutls_priority_set_direct(tls->session, TLS_PRIORITY, NULL) != 0 ||
+	    gnutls_alpn_set_protocols(tls->session, &proto, 1, GNUTLS_ALPN_MANDATORY) != 0) {
+		tls_free(&tls);
+		return QERR_CRYPTO;
+	}
+	gnutls_session_set_ptr(tls->session, ref);
+	*out = tls;
+	return 0;
+}
+
+int
+tls_client_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn)
+{
+	struct tls *tls;
+	int r;
+
+	r = tls_new(&tls, ref, alpn, GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP);
+	if (r != 0)
+		return r;
+	gnutls_session_set_verify_function(tls->session, verify_kind);
+	if (gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->cred) != 0 ||
+	    ngtcp2_crypto_gnutls_configure_client_session(tls->session) != 0) {
+		tls_free(&tls);
+		return QERR_CRYPTO;
+	}
+	*out = tls;
+	return 0;
+}
+
+int
+tls_server_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn,
+    const uint8_t key[TLS_KEY_LEN], tls_sign_fn *fn, void *arg)
+{
+	struct tls *tls;
+	int r;
+
+	r = tls_new(&tls, ref, alpn, GNUTLS_SERVER);
+	if (r != 0)
+		return r;
+	tls->sign = fn;
+	tls->sign_arg = arg;
+	r = set_host_key(tls, key);
+	if (r == 0 &&
+	    (gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->cred) != 0 ||
+		ngtcp2_crypto_gnutls_configure_server_session(tls->session) != 0))
+		r = QERR_CRYPTO;
+	if (r != 0) {
+		tls_free(&tls);
+		return r;
+	}
+	*out = tls;
+	return 0;
+}
+
+void
+tls_free(struct tls **tls)
+{
+	if (*tls == NULL)
+		return;
+	if ((*tls)->session != NULL)
+		gnutls_deinit((*tls)->session);
+	if ((*tls)->cred != NULL)
+		gnutls_certificate_free_credentials((*tls)->cred);
+	free(*tls);
+	*tls = NULL;
+}
+
+int
+tls_peer_key(const struct tls *tls, uint8_t key[TLS_KEY_LEN])
+{
+	return peer_spki(tls->session, key);
+}
+
+int
+tls_export(struct tls *tls, const char *label, uint8_t *out, size_t n)
+{
+	if (gnutls_prf_rfc5705(tls->session, strlen(label), label, 0, "", n, (char *)out) != 0)
+		return QERR_CRYPTO;
+	return 0;
+}
+
+const char *
+tls_cipher(const struct tls *tls)
+{
+	const char *name;
+
+	if (gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3)
+		return "";
+	name = gnutls_cipher_get_name(gnutls_cipher_get(tls->session));
+	return name != NULL ? name : "";
+}
+
+const char *
+tls_alert_text(uint8_t alert)
+{
+	const char *s = gnutls_alert_get_name((gnutls_alert_description_t)alert);
+
+	return s != NULL ? s : "unknown alert";
+}
