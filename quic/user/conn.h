@@ -1,0 +1,64 @@
+/* The connection part of the user-space engine: QUIC and TLS state, streams, schedule. It does no
+ * I/O and reads no clock: bytes, addresses and the time come in as arguments, datagrams and wishes
+ * go out through struct qconn_host. So it runs the same over sockets and in simulation.
+ *
+ * Functions that may call the layer above (input, run, writable) return QERR_CLOSED when the
+ * connection was freed meanwhile: nothing of it may be touched after that. */
+#ifndef QSH_QUIC_USER_CONN_H
+#define QSH_QUIC_USER_CONN_H
+
+#include <stdbool.h>
+
+#include "quic/quic.h"
+
+/* Where a connection lives. Each call gets the argument given at creation. */
+struct qconn_host {
+	/* Datagrams for one path, one behind the other: each seg bytes long, the last maybe
+	 * shorter. Returns how many of the n bytes are gone, whole datagrams (whether they arrive
+	 * nobody knows: failures are losses). Fewer than n: the carrier is full, the rest is kept
+	 * until qconn_writable. */
+	size_t (*send)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
+	    size_t n, size_t seg);
+	/* There is something to do: qconn_run, soon but not from inside this call. */
+	void (*wake)(void *arg);
+	/* The clock, for statistics only. */
+	uint64_t (*now)(void *arg);
+	/* Server: the pool of connection IDs runs low (may be NULL). */
+	void (*need_cids)(void *arg, unsigned count);
+	/* Server: a new path is in use (may be NULL). */
+	void (*path_validated)(void *arg, const struct tp_path *path);
+	/* The connection object is gone. */
+	void (*release)(void *arg);
+};
+
+/* Path's addresses must be complete. QERR_NOMEM, QERR_CRYPTO. */
+int qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
+    const struct tp_path *path, uint64_t now, const struct qconn_host *host, void *host_arg);
+int qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
+    int (*sign)(void *arg, const uint8_t *data, size_t n, uint8_t sig[64]), void *sign_arg,
+    uint64_t now, const struct qconn_host *host, void *host_arg);
+void *qconn_host_arg(const struct tp_conn *c);
+void qconn_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
+
+/* A datagram came. Follow a batch of these with one qconn_run. 0 or QERR_CLOSED. */
+int qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
+    size_t n, uint64_t now);
+/* Does what is due: timers, held data, events, packets. 0 or QERR_CLOSED. */
+int qconn_run(struct tp_conn *c, uint64_t now);
+/* The carrier takes datagrams again. 0 or QERR_CLOSED. */
+int qconn_writable(struct tp_conn *c, uint64_t now);
+/* When qconn_run is due next; UINT64_MAX: never. */
+uint64_t qconn_expiry(const struct tp_conn *c);
+/* Nobody listens at the peer's address (ICMP). Counts only as long as nothing has come from there. */
+void qconn_refused(struct tp_conn *c);
+/* Something happened to the network (a resume, a new address): what waits for a backed-off timer
+ * is sent now. */
+void qconn_network_event(struct tp_conn *c);
+/* Is the datagram for this connection, by its destination connection ID? */
+bool qconn_owns(const struct tp_conn *c, const uint8_t *p, size_t n);
+/* The path in use. */
+void qconn_path(const struct tp_conn *c, struct tp_path *path);
+/* closed() has been called, or will not be called any more. */
+bool qconn_is_over(const struct tp_conn *c);
+
+#endif

@@ -1,0 +1,218 @@
+/* The inside of a connection, shared by the files of the connection part. */
+#ifndef QSH_QUIC_USER_CONN_INT_H
+#define QSH_QUIC_USER_CONN_INT_H
+
+#include <stdbool.h>
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include "quic/tls.h"
+#include "quic/user/chunk.h"
+#include "quic/user/conn.h"
+#include "quic/user/sendbuf.h"
+
+#define QPRIO_N 3
+#define QCID_POOL 64      /* connection IDs waiting to be used */
+#define QCID_OURS 16      /* connection IDs in use: 8, and those retired a moment ago */
+#define QCID_LOW 12       /* ask for more below this */
+#define QDGRAM_SLOTS 32
+#define QDGRAM_MAX 1452
+#define QTX_BUF 65536     /* one batch */
+#define QTX_SEGS 64       /* the kernel's limit of segments in one UDP_SEGMENT call */
+#define QTX_MAX 1452      /* UDP payload */
+
+struct tp_stream {
+	struct tp_conn *conn;
+	struct tp_stream *next, **link;   /* all streams of the connection */
+	struct tp_stream *qnext, *qprev;  /* ring of those with something to send, by class */
+	int64_t id;
+	const struct tp_stream_ops *ops;
+	void *arg;
+	enum tp_prio prio;
+
+	struct sendbuf tx;
+	bool can_write;     /* the sending side exists and is not over */
+	bool queued;
+	bool blocked;       /* by the peer's credit for this stream */
+	bool fin, fin_sent, fin_alone, fin_acked, acked_told;
+	bool want_room;     /* writable() is owed */
+	bool write_reset;   /* we reset it */
+	bool stop_seen;     /* the peer stopped it, found while sending */
+
+	struct chunkq rx;   /* offered and not taken */
+	bool can_read;
+	bool rx_fin;        /* FIN has arrived: rx holds all that is left */
+	bool rx_done;       /* FIN delivered, or reset, or stopped */
+	bool resume;        /* offer rx again */
+	bool offering;      /* inside data() */
+
+	bool ng_gone;       /* ngtcp2 has forgotten it */
+	bool local;
+	bool dead;          /* closed() has been called: free when nobody stands on it */
+};
+
+struct qheld { /* a batch that the carrier did not take */
+	struct tp_path path;
+	unsigned ecn;
+	size_t off, n, seg;
+};
+
+struct qdgram {
+	uint16_t n;
+	uint8_t p[QDGRAM_MAX];
+};
+
+struct tp_conn {
+	ngtcp2_conn *ng;
+	struct tls *tls;
+	ngtcp2_crypto_conn_ref ref;
+	const struct tp_conn_ops *ops;
+	void *arg;
+	const struct qconn_host *host;
+	void *host_arg;
+	struct quic_limits lim;
+	bool server;
+	unsigned depth;            /* how often we stand inside this connection */
+	bool dead;                 /* freed by the layer above while we did */
+
+	/* time */
+	uint64_t now;              /* of the last input or run */
+	uint64_t skew;             /* the connection's own clock is ahead by this: timers.c */
+	uint64_t born, last_rx;
+	uint64_t idle;             /* 0: never */
+	bool woken;
+	bool jolt;                 /* network event: do not wait for backed-off timers */
+
+	/* events to tell once ngtcp2 has returned */
+	bool ev_early, ev_streams;
+	bool done_told, want_streams;
+	bool ev_validated;
+	struct tp_path validated_from, validated_to;
+
+	/* paths */
+	struct tp_path path;
+	unsigned moves;
+
+	/* streams */
+	struct tp_stream *streams;
+	struct tp_stream *ring[QPRIO_N]; /* next to be served of each class */
+	struct tp_stream *cursor;        /* next to be looked at for STOP_SENDING */
+	bool conn_blocked;               /* by the peer's credit for the connection */
+	bool any_resume, any_room, any_closing, any_stopped;
+	struct chunk_pool pool;
+	uint64_t window;                 /* connection-level receive window */
+	uint64_t max_bidi, max_uni;
+
+	/* connection IDs of a server */
+	struct quic_cid pool_cids[QCID_POOL];
+	unsigned npool;
+	bool cids_asked;
+	ngtcp2_cid ours[QCID_OURS];
+	unsigned nours;
+	size_t cidlen;
+	ngtcp2_cid odcid, retry_scid;
+
+	/* sending */
+	uint8_t *txbuf;
+	struct qheld held;
+	bool is_held;
+	struct qdgram *dgrams;           /* ring of QDGRAM_SLOTS, made at first use */
+	unsigned dg_head, dg_n;
+
+	/* the end */
+	bool close_asked;
+	uint64_t close_code;
+	char close_reason[256];
+	bool closing;                    /* our CONNECTION_CLOSE is out */
+	bool over;                       /* closed() called */
+	bool fail_set;
+	struct tp_close fail;            /* why, once it is known */
+	ngtcp2_ccerr ccerr;              /* what to tell the peer */
+	bool tell_peer;
+	bool was_reset, refused, got_any;
+	uint8_t *close_pkt;
+	size_t close_len;
+	unsigned close_hits, close_next;
+
+	/* counters */
+	uint64_t bytes_tx, bytes_rx, pkts_tx, pkts_rx, dgrams_lost;
+};
+
+/* The connection's own time (timers.c). */
+static inline ngtcp2_tstamp qc_ts(const struct tp_conn *c) { return c->now + c->skew; }
+/* Asks the host to run us. */
+static inline void
+qc_wake(struct tp_conn *c)
+{
+	if (!c->woken && !c->dead) {
+		c->woken = true;
+		c->host->wake(c->host_arg);
+	}
+}
+/* Enter and leave code that may call the layer above. leave returns QERR_CLOSED where that was
+ * the end of the object. */
+void qconn_enter(struct tp_conn *c, uint64_t now);
+int qconn_leave(struct tp_conn *c);
+
+/* callbacks.c */
+void qcallbacks_client(ngtcp2_callbacks *cb);
+void qcallbacks_server(ngtcp2_callbacks *cb);
+
+/* stream.c: the table */
+struct tp_stream *qstream_new(struct tp_conn *c, int64_t id, bool local);
+void qstream_over(struct tp_stream *s);      /* closed(), then free */
+void qstream_all_over(struct tp_conn *c);
+void qstream_reap(struct tp_conn *c);        /* those that became over inside a call */
+bool qstream_is_uni_id(int64_t id);
+
+/* stream_tx.c */
+void qstream_enqueue(struct tp_stream *s);
+void qstream_dequeue(struct tp_stream *s);
+bool qstream_wants(const struct tp_stream *s);
+void qstream_sent(struct tp_stream *s, size_t n, bool fin);
+void qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame);
+void qstream_credit(struct tp_stream *s);    /* the peer gave more */
+void qstream_stopped(struct tp_stream *s, uint64_t code);
+void qstream_tell_room(struct tp_conn *c);
+void qstream_drop_tx(struct tp_stream *s);
+void qstream_write_over(struct tp_stream *s); /* after acked: nothing more to do on that side */
+
+/* stream_rx.c */
+int qstream_data(struct tp_stream *s, const uint8_t *p, size_t n, bool fin);
+void qstream_reset_by_peer(struct tp_stream *s, uint64_t code);
+void qstream_resume_all(struct tp_conn *c);
+void qstream_drop_rx(struct tp_stream *s);
+
+/* cid.c */
+int qcid_new(struct tp_conn *c, ngtcp2_cid *cid, uint8_t *token, size_t len);
+void qcid_removed(struct tp_conn *c, const ngtcp2_cid *cid);
+void qcid_add_ours(struct tp_conn *c, const ngtcp2_cid *cid);
+void qcid_check_pool(struct tp_conn *c);
+
+/* path.c */
+void qpath_to_ng(ngtcp2_path *ng, const struct tp_path *p);
+void qpath_from_ng(struct tp_path *p, const ngtcp2_path *ng);
+bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
+void qpath_validated(struct tp_conn *c);
+
+/* timers.c */
+void qtimer_expired(struct tp_conn *c);
+void qtimer_heard(struct tp_conn *c);        /* a packet came; looks at how long there was none */
+void qtimer_jolt(struct tp_conn *c);
+
+/* run.c */
+void qrun_tell_early(struct tp_conn *c);
+
+/* send.c */
+void qsend(struct tp_conn *c);
+void qsend_flush_held(struct tp_conn *c);
+
+/* close.c */
+void qclose_liberr(struct tp_conn *c, int rv);     /* ngtcp2 said rv */
+void qclose_idle(struct tp_conn *c);
+bool qclose_due(const struct tp_conn *c);
+void qclose_run(struct tp_conn *c);                /* writes what is to be written, tells closed */
+void qclose_input(struct tp_conn *c);              /* a datagram came after our close */
+
+#endif

@@ -1,0 +1,23 @@
+/* A connection in an event loop: its timer, and its round. */
+#ifndef QSH_QUIC_USER_DRIVE_H
+#define QSH_QUIC_USER_DRIVE_H
+
+#include "quic/user/conn.h"
+
+struct qdrive {
+	struct ev *ev;
+	struct ev_timer *timer;
+	struct tp_conn *c; /* NULL until it is made */
+};
+
+/* QERR_NOMEM. */
+int qdrive_init(struct qdrive *d, struct ev *ev);
+void qdrive_fini(struct qdrive *d);
+/* Sets the timer for what is due next. After everything that fed the connection. */
+void qdrive_arm(struct qdrive *d);
+/* A round now, and the timer. QERR_CLOSED: the connection, and with it d, is gone. */
+int qdrive_run(struct qdrive *d);
+/* For struct qconn_host. */
+void qdrive_wake(struct qdrive *d);
+
+#endif

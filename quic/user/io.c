@@ -1,0 +1,316 @@
+/* Connections over UDP sockets: the client's own, and a server's, which may also get its datagrams
+ * from the listener and send through it. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "common/ev/ev.h"
+#include "quic/user/drive.h"
+#include "quic/user/udp.h"
+
+#define ROUNDS 8 /* batches read in one wake-up, so that timers and other descriptors get their turn */
+
+struct qio {
+	struct qdrive d;
+	int fd;                  /* -1: none */
+	unsigned generation;     /* of fd */
+	struct ev_io *ev_io;
+	struct qudp_rx *rx;
+	struct qudp_tx tx;
+	struct tp_path path;     /* of fd */
+	bool server;
+	struct quic_server_host host;
+};
+
+/* ---- out ---- */
+
+static void
+send_by_host(struct qio *io, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n,
+    size_t seg)
+{
+	size_t done, m;
+
+	if (io->host.send_steered == NULL)
+		return;
+	for (done = 0; done < n; done += m) {
+		m = n - done < seg ? n - done : seg;
+		io->host.send_steered(io->host.arg, path, ecn, p + done, m);
+	}
+}
+
+static bool
+is_socket_path(const struct qio *io, const struct tp_path *path)
+{
+	return io->fd >= 0 && addr_equal(&path->remote, &io->path.remote) &&
+	    addr_equal(&path->local, &io->path.local);
+}
+
+static size_t
+host_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n,
+    size_t seg)
+{
+	struct qio *io = arg;
+	size_t done;
+
+	if (io->server && !is_socket_path(io, path)) {
+		send_by_host(io, path, ecn, p, n, seg);
+		return n;
+	}
+	if (io->fd < 0)
+		return n;
+	done = qudp_send(&io->tx, io->fd, io->path.remote.u.sa.sa_family, ecn, p, n, seg);
+	if (io->tx.refused && io->d.c != NULL && !io->server)
+		qconn_refused(io->d.c);
+	io->tx.refused = false;
+	if (done < n)
+		ev_io_set(io->ev_io, EV_RD | EV_WR);
+	return done;
+}
+
+static void
+host_wake(void *arg)
+{
+	struct qio *io = arg;
+
+	qdrive_wake(&io->d);
+}
+
+static uint64_t
+host_now(void *arg)
+{
+	struct qio *io = arg;
+
+	return ev_now(io->d.ev);
+}
+
+static void
+host_need_cids(void *arg, unsigned count)
+{
+	struct qio *io = arg;
+
+	if (io->host.need_cids != NULL)
+		io->host.need_cids(io->host.arg, count);
+}
+
+static void
+host_path_validated(void *arg, const struct tp_path *path)
+{
+	struct qio *io = arg;
+
+	if (io->server && io->host.path_validated != NULL)
+		io->host.path_validated(io->host.arg, path);
+}
+
+static void
+host_release(void *arg)
+{
+	struct qio *io = arg;
+
+	ev_io_free(&io->ev_io);
+	qdrive_fini(&io->d);
+	qudp_rx_free(&io->rx);
+	fd_close(&io->fd);
+	free(io);
+}
+
+static const struct qconn_host host_ops = {
+	.send = host_send,
+	.wake = host_wake,
+	.now = host_now,
+	.need_cids = host_need_cids,
+	.path_validated = host_path_validated,
+	.release = host_release,
+};
+
+/* ---- in ---- */
+
+/* 0, or QERR_CLOSED: the connection and io are gone. */
+static int
+input_msg(struct qio *io, const struct tp_path *path, const struct qudp_msg *m)
+{
+	struct tp_conn *c = io->d.c;
+	uint64_t now = ev_now(io->d.ev);
+	size_t done, n;
+
+	for (done = 0; done < m->n; done += n) {
+		n = m->n - done < m->seg ? m->n - done : m->seg;
+		if (io->server && !qconn_owns(c, m->p + done, n)) {
+			if (io->host.foreign != NULL)
+				io->host.foreign(io->host.arg, path, m->ecn, m->p + done, n);
+			continue;
+		}
+		if (qconn_input(c, path, m->ecn, m->p + done, n, now) != 0)
+			return QERR_CLOSED;
+	}
+	return 0;
+}
+
+static int
+read_socket(struct qio *io)
+{
+	struct qudp_msg msgs[QUDP_BATCH];
+	unsigned gen = io->generation;
+	struct tp_path path = io->path;
+	int round, n, i;
+
+	for (round = 0; round < ROUNDS; round++) {
+		n = qudp_recv(io->rx, io->fd, msgs);
+		if (n < 0 && errno == ECONNREFUSED && !io->server)
+			qconn_refused(io->d.c);
+		for (i = 0; i < n; i++) {
+			if (input_msg(io, &path, &msgs[i]) != 0)
+				return QERR_CLOSED;
+		}
+		/* A batch that is not full has emptied the socket; and a callback may have
+		 * replaced it. */
+		if (n < QUDP_BATCH || io->generation != gen)
+			break;
+	}
+	return 0;
+}
+
+static void
+on_socket(void *arg, int fd, unsigned what)
+{
+	struct qio *io = arg;
+
+	(void)fd;
+	if (what & EV_WR) {
+		ev_io_set(io->ev_io, EV_RD);
+		if (qconn_writable(io->d.c, ev_now(io->d.ev)) != 0)
+			return;
+	}
+	if ((what & EV_RD) && io->fd >= 0 && read_socket(io) != 0)
+		return;
+	qdrive_run(&io->d);
+}
+
+/* ---- making ---- */
+
+static int
+io_new(struct qio **out, struct ev *ev, bool server)
+{
+	struct qio *io;
+	int r;
+
+	io = calloc(1, sizeof(*io));
+	if (io == NULL)
+		return QERR_NOMEM;
+	io->fd = -1;
+	io->server = server;
+	r = qdrive_init(&io->d, ev);
+	if (r == 0)
+		r = qudp_rx_new(&io->rx);
+	if (r != 0) {
+		host_release(io);
+		return r;
+	}
+	*out = io;
+	return 0;
+}
+
+static int
+watch(struct qio *io)
+{
+	return ev_io_new(&io->ev_io, io->d.ev, io->fd, EV_RD, on_socket, io);
+}
+
+int
+quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
+    const struct tp_conn_ops *ops, void *arg)
+{
+	struct tp_conn *c;
+	struct qio *io;
+	int r, saved;
+
+	r = io_new(&io, ev, false);
+	if (r != 0)
+		return r;
+	io->path.remote = cfg->remote;
+	r = qudp_client(&io->fd, &io->path.local, &cfg->remote, &cfg->bind, cfg->bind_device);
+	if (r == 0)
+		r = watch(io);
+	if (r == 0)
+		r = qconn_client_new(&c, &cfg->limits, &io->path, ev_now(ev), &host_ops, io);
+	if (r != 0) {
+		saved = errno;
+		host_release(io);
+		errno = saved;
+		return r;
+	}
+	tp_conn_set_ops(c, ops, arg);
+	io->d.c = c;
+	qdrive_arm(&io->d);
+	*out = c;
+	return 0;
+}
+
+int
+quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
+    const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg)
+{
+	struct tp_conn *c;
+	struct qio *io;
+	int r;
+
+	r = io_new(&io, ev, true);
+	if (r != 0)
+		return r;
+	io->host = *host;
+	io->path = cfg->path;
+	r = qconn_server_new(&c, cfg, host->sign, host->arg, ev_now(ev), &host_ops, io);
+	if (r == 0 && cfg->fd >= 0) {
+		io->fd = cfg->fd;
+		r = watch(io);
+		if (r != 0) {
+			io->fd = -1; /* the caller's again */
+			io->d.c = c;
+			tp_conn_free(&c);
+			return r;
+		}
+	}
+	if (r != 0) {
+		host_release(io);
+		return r;
+	}
+	tp_conn_set_ops(c, ops, arg);
+	io->d.c = c;
+	qdrive_arm(&io->d);
+	*out = c;
+	return 0;
+}
+
+void
+quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n)
+{
+	qconn_add_cids(c, cids, n);
+}
+
+void
+quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
+    size_t n)
+{
+	struct qio *io = qconn_host_arg(c);
+
+	/* The round comes from the loop, so that no callback but those of the data itself comes
+	 * from inside this call, and several datagrams share one round. */
+	if (qconn_input(c, path, ecn, p, n, ev_now(io->d.ev)) == 0)
+		qdrive_wake(&io->d);
+}
+
+void
+quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
+{
+	struct qio *io = qconn_host_arg(c);
+
+	ev_io_free(&io->ev_io);
+	fd_close(&io->fd);
+	io->generation++;
+	io->fd = fd;
+	io->path = *path;
+	io->tx.no_gso = false;
+	if (fd >= 0 && watch(io) != 0)
+		fd_close(&io->fd); /* without it everything goes by the listener */
+	qdrive_wake(&io->d);
+}

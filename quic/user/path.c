@@ -1,0 +1,60 @@
+/* Paths: addresses in ngtcp2's form and ours, and what happens when one was validated. */
+#include <string.h>
+
+#include "quic/user/conn_int.h"
+
+static void
+addr_to_ng(ngtcp2_addr *ng, const struct addr *a)
+{
+	/* ngtcp2 only copies from it. */
+	ng->addr = (ngtcp2_sockaddr *)(uintptr_t)&a->u.sa;
+	ng->addrlen = a->len;
+}
+
+/* Borrows p's addresses. */
+void
+qpath_to_ng(ngtcp2_path *ng, const struct tp_path *p)
+{
+	addr_to_ng(&ng->local, &p->local);
+	addr_to_ng(&ng->remote, &p->remote);
+	ng->user_data = NULL;
+}
+
+static void
+addr_from_ng(struct addr *a, const ngtcp2_addr *ng)
+{
+	memset(a, 0, sizeof(*a));
+	if (addr_from_sa(a, ng->addr, ng->addrlen) != 0)
+		a->len = 0;
+}
+
+void
+qpath_from_ng(struct tp_path *p, const ngtcp2_path *ng)
+{
+	addr_from_ng(&p->local, &ng->local);
+	addr_from_ng(&p->remote, &ng->remote);
+}
+
+bool
+qpath_equal(const struct tp_path *a, const struct tp_path *b)
+{
+	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote);
+}
+
+/* Called after input: the path that ngtcp2 uses now has been validated. */
+void
+qpath_validated(struct tp_conn *c)
+{
+	struct tp_path from = c->path, to;
+
+	c->ev_validated = false;
+	qpath_from_ng(&to, ngtcp2_conn_get_path(c->ng));
+	if (qpath_equal(&from, &to))
+		return;
+	c->path = to;
+	c->moves++;
+	if (c->host->path_validated != NULL)
+		c->host->path_validated(c->host_arg, &to);
+	if (!c->dead && c->ops != NULL && c->ops->moved != NULL)
+		c->ops->moved(c->arg, &from, &to);
+}

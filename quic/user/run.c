@@ -1,0 +1,104 @@
+/* Datagrams in, and the round that does what is due. */
+#include "common/base/err.h"
+#include "quic/user/conn_int.h"
+
+static void
+read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
+    size_t n)
+{
+	ngtcp2_pkt_info pi = {.ecn = (uint8_t)(ecn & NGTCP2_ECN_MASK)};
+	ngtcp2_path ngp;
+	int r;
+
+	c->bytes_rx += n;
+	c->pkts_rx++;
+	qpath_to_ng(&ngp, path);
+	r = ngtcp2_conn_read_pkt(c->ng, &ngp, &pi, p, n, qc_ts(c));
+	if (c->dead)
+		return;
+	if (r != 0) {
+		qclose_liberr(c, r);
+		return;
+	}
+	c->got_any = true;
+	qtimer_heard(c);
+}
+
+int
+qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
+    size_t n, uint64_t now)
+{
+	qconn_enter(c, now);
+	if (c->over)
+		qclose_input(c);
+	else if (!qclose_due(c))
+		read_packet(c, path, ecn, p, n);
+	return qconn_leave(c);
+}
+
+void
+qrun_tell_early(struct tp_conn *c)
+{
+	if (!c->ev_early || c->dead)
+		return;
+	c->ev_early = false;
+	if (c->ops != NULL && c->ops->early_data_ok != NULL)
+		c->ops->early_data_ok(c->arg);
+}
+
+static void
+tell_events(struct tp_conn *c)
+{
+	qrun_tell_early(c);
+	if (c->ev_validated && !c->dead)
+		qpath_validated(c);
+	if (c->ev_streams && !c->dead) {
+		c->ev_streams = false;
+		if (c->want_streams && c->ops != NULL && c->ops->streams_available != NULL) {
+			c->want_streams = false;
+			c->ops->streams_available(c->arg);
+		}
+	}
+}
+
+static void
+round_of(struct tp_conn *c)
+{
+	qtimer_expired(c);
+	tell_events(c);
+	if (!c->dead)
+		qstream_resume_all(c);
+	if (!c->dead && c->any_closing)
+		qstream_reap(c);
+	if (!c->dead)
+		qstream_tell_room(c);
+	if (!c->dead)
+		qtimer_jolt(c);
+	if (!c->dead && !c->fail_set)
+		qsend(c);
+	if (!c->dead)
+		qstream_tell_room(c);
+	if (!c->dead)
+		qcid_check_pool(c);
+}
+
+int
+qconn_run(struct tp_conn *c, uint64_t now)
+{
+	qconn_enter(c, now);
+	c->woken = false;
+	if (!c->over)
+		round_of(c);
+	if (!c->dead && !c->over && qclose_due(c))
+		qclose_run(c);
+	return qconn_leave(c);
+}
+
+int
+qconn_writable(struct tp_conn *c, uint64_t now)
+{
+	qconn_enter(c, now);
+	if (!c->over)
+		qsend_flush_held(c);
+	return qconn_leave(c) != 0 ? QERR_CLOSED : qconn_run(c, now);
+}

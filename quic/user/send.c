@@ -1,0 +1,332 @@
+/* The send schedule: what goes into the next packets, and packets into batches that one call of
+ * the carrier takes (UDP_SEGMENT). */
+#include <string.h>
+
+#include "common/base/err.h"
+#include "quic/user/conn_int.h"
+
+#define PROBES 4 /* streams looked at for STOP_SENDING in one round */
+
+struct batch {
+	struct tp_path path;
+	unsigned ecn;
+	size_t off, n, seg;
+	unsigned nseg;
+	bool full; /* a shorter datagram has ended it */
+};
+
+/* ---- sources ---- */
+
+static struct tp_stream *
+first_of(const struct tp_conn *c, enum tp_prio from, enum tp_prio to)
+{
+	enum tp_prio p;
+
+	for (p = from; p <= to; p++) {
+		if (c->ring[p] != NULL)
+			return c->ring[p];
+	}
+	return NULL;
+}
+
+/* Datagrams come after what somebody waits for and before bulk. */
+static struct tp_stream *
+pick(const struct tp_conn *c, bool *dgram)
+{
+	struct tp_stream *s = first_of(c, TP_PRIO_CONTROL, TP_PRIO_INTERACTIVE);
+
+	*dgram = s == NULL && c->dg_n > 0;
+	return s != NULL || *dgram ? s : first_of(c, TP_PRIO_BULK, TP_PRIO_BULK);
+}
+
+static void
+dgram_pop(struct tp_conn *c)
+{
+	c->dg_head = (c->dg_head + 1) % QDGRAM_SLOTS;
+	c->dg_n--;
+}
+
+struct fill {
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	uint8_t *dest;
+	size_t destlen;
+	ngtcp2_tstamp ts;
+	struct tp_stream *probe;
+};
+
+static ngtcp2_ssize
+write_stream(struct tp_conn *c, struct fill *f, struct tp_stream *s)
+{
+	ngtcp2_vec v[8];
+	ngtcp2_ssize n, taken = -1;
+	uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
+	size_t nv, i, len = 0;
+	bool fin;
+
+	nv = sendbuf_peek(&s->tx, v, 8, 65536);
+	for (i = 0; i < nv; i++)
+		len += v[i].len;
+	fin = s->fin && len == sendbuf_unsent(&s->tx);
+	if (fin)
+		flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+	n = ngtcp2_conn_writev_stream(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &taken, flags,
+	    s->id, v, nv, f->ts);
+	if (taken >= 0)
+		qstream_sent(s, (size_t)taken, fin && (size_t)taken == len);
+	return n;
+}
+
+static ngtcp2_ssize
+write_dgram(struct tp_conn *c, struct fill *f)
+{
+	struct qdgram *d = &c->dgrams[c->dg_head];
+	ngtcp2_ssize n;
+	int accepted = 0;
+
+	if (d->n > tp_conn_datagram_max(c)) { /* the path has shrunk */
+		dgram_pop(c);
+		c->dgrams_lost++;
+		return NGTCP2_ERR_WRITE_MORE;
+	}
+	n = ngtcp2_conn_write_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
+	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, d->p, d->n, f->ts);
+	if (accepted || n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
+		dgram_pop(c);
+	return n;
+}
+
+/* ngtcp2 1.11 has no callback for STOP_SENDING, but refuses to write to such a stream: the call
+ * that ends a packet names, in turn, a stream that has nothing to send. */
+static struct tp_stream *
+next_probe(struct tp_conn *c)
+{
+	struct tp_stream *s;
+	unsigned i;
+
+	for (i = 0; i < PROBES; i++) {
+		s = c->cursor != NULL ? c->cursor : c->streams;
+		if (s == NULL)
+			return NULL;
+		c->cursor = s->next;
+		if (s->can_write && !s->ng_gone && !s->write_reset && s->tx.sent > 0)
+			return s;
+	}
+	return NULL;
+}
+
+static ngtcp2_ssize
+write_rest(struct tp_conn *c, struct fill *f)
+{
+	return ngtcp2_conn_writev_stream(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, NULL, 0,
+	    f->probe != NULL ? f->probe->id : -1, NULL, 0, f->ts);
+}
+
+/* The connection's credit is used up: this stream has to wait for more, but another may have a
+ * FIN to send, which costs none. */
+static bool
+no_credit(struct tp_conn *c, struct tp_stream *s)
+{
+	if (sendbuf_unsent(&s->tx) == 0 || ngtcp2_conn_get_max_data_left(c->ng) > 0)
+		return false;
+	c->conn_blocked = s->blocked = true;
+	qstream_dequeue(s);
+	return true;
+}
+
+/* One packet. Its length, 0 if nothing may be sent now, or an error that ends the connection. */
+static ngtcp2_ssize
+fill_packet(struct tp_conn *c, struct fill *f)
+{
+	struct tp_stream *s;
+	ngtcp2_ssize n;
+	bool dgram;
+
+	for (;;) {
+		s = pick(c, &dgram);
+		if (s != NULL)
+			n = write_stream(c, f, s);
+		else if (dgram)
+			n = write_dgram(c, f);
+		else
+			n = write_rest(c, f);
+		if (n == 0 && s != NULL && no_credit(c, s))
+			continue;
+		if (n >= 0)
+			return n;
+		switch (n) {
+		case NGTCP2_ERR_WRITE_MORE:
+			break;
+		case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+			s->blocked = true;
+			qstream_dequeue(s);
+			break;
+		case NGTCP2_ERR_STREAM_SHUT_WR:
+		case NGTCP2_ERR_STREAM_NOT_FOUND:
+			if (s == NULL)
+				s = f->probe;
+			if (s == NULL)
+				return n;
+			f->probe = NULL;
+			s->stop_seen = true; /* told once the packets are out */
+			s->blocked = true;
+			qstream_dequeue(s);
+			c->any_stopped = true;
+			break;
+		case NGTCP2_ERR_INVALID_ARGUMENT:
+		case NGTCP2_ERR_INVALID_STATE:
+			if (!dgram)
+				return n;
+			break;
+		default:
+			return n;
+		}
+	}
+}
+
+/* ---- batches ---- */
+
+/* QERR_AGAIN: the carrier is full, and what it did not take is held. */
+static int
+batch_send(struct tp_conn *c, struct batch *b)
+{
+	size_t done;
+
+	if (b->n == 0)
+		return 0;
+	done = c->host->send(c->host_arg, &b->path, b->ecn, c->txbuf + b->off, b->n, b->seg);
+	if (done < b->n) {
+		c->is_held = true;
+		c->held.path = b->path;
+		c->held.ecn = b->ecn;
+		c->held.off = b->off + done;
+		c->held.n = b->n - done;
+		c->held.seg = b->seg;
+	}
+	b->n = 0;
+	return c->is_held ? QERR_AGAIN : 0;
+}
+
+static bool
+batch_takes(const struct batch *b, const struct tp_path *path, unsigned ecn, size_t n)
+{
+	return b->n > 0 && !b->full && n <= b->seg && b->nseg < QTX_SEGS && ecn == b->ecn &&
+	    qpath_equal(path, &b->path);
+}
+
+/* The packet of n bytes at off joins the batch, or the batch leaves and the packet begins a new
+ * one. QERR_AGAIN: the carrier is full; the packet just built is lost, which QUIC mends. */
+static int
+batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, size_t n)
+{
+	struct tp_path path;
+
+	qpath_from_ng(&path, &f->ps.path);
+	if (!batch_takes(b, &path, f->pi.ecn, n)) {
+		if (batch_send(c, b) != 0)
+			return QERR_AGAIN;
+		b->path = path;
+		b->ecn = f->pi.ecn;
+		b->off = off;
+		b->seg = n;
+		b->nseg = 0;
+		b->full = false;
+	}
+	b->n += n;
+	b->nseg++;
+	b->full = n < b->seg;
+	c->bytes_tx += n;
+	c->pkts_tx++;
+	return 0;
+}
+
+void
+qsend_flush_held(struct tp_conn *c)
+{
+	struct qheld *h = &c->held;
+	size_t done;
+
+	if (!c->is_held)
+		return;
+	done = c->host->send(c->host_arg, &h->path, h->ecn, c->txbuf + h->off, h->n, h->seg);
+	h->off += done;
+	h->n -= done;
+	c->is_held = h->n > 0;
+}
+
+/* ---- a round ---- */
+
+static void
+unblock(struct tp_conn *c)
+{
+	struct tp_stream *s;
+
+	if (!c->conn_blocked || ngtcp2_conn_get_max_data_left(c->ng) == 0)
+		return;
+	c->conn_blocked = false;
+	for (s = c->streams; s != NULL; s = s->next) {
+		s->blocked = s->stop_seen;
+		qstream_enqueue(s);
+	}
+}
+
+/* Streams whose sending side the peer has stopped, found while packets were built. */
+static void
+tell_stopped(struct tp_conn *c)
+{
+	struct tp_stream *s, *next;
+
+	if (!c->any_stopped)
+		return;
+	c->any_stopped = false;
+	for (s = c->streams; s != NULL && !c->dead; s = next) {
+		next = s->next;
+		if (s->stop_seen && s->can_write)
+			qstream_stopped(s, TP_E_CANCELLED);
+	}
+}
+
+static void
+send_round(struct tp_conn *c)
+{
+	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng);
+	struct batch b = {.n = 0};
+	struct fill f;
+	ngtcp2_ssize n;
+
+	memset(&f, 0, sizeof(f));
+	ngtcp2_path_storage_zero(&f.ps);
+	f.ts = qc_ts(c);
+	f.probe = next_probe(c);
+	if (quantum > QTX_BUF)
+		quantum = QTX_BUF;
+	for (;;) {
+		f.dest = c->txbuf + pos;
+		f.destlen = QTX_MAX;
+		n = fill_packet(c, &f);
+		if (n < 0) {
+			b.n = 0;
+			qclose_liberr(c, (int)n);
+			return;
+		}
+		if (n == 0)
+			break;
+		if (batch_add(c, &b, &f, pos, (size_t)n) != 0)
+			break;
+		pos += (size_t)n;
+		if (pos >= quantum || pos + QTX_MAX > QTX_BUF)
+			break; /* the rest when the pacer says so: qconn_expiry */
+	}
+	batch_send(c, &b);
+	ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
+}
+
+void
+qsend(struct tp_conn *c)
+{
+	if (c->is_held || c->closing || c->over)
+		return;
+	unblock(c);
+	send_round(c);
+	tell_stopped(c);
+}

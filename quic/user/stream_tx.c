@@ -1,0 +1,279 @@
+/* The sending side of streams: buffers, back-pressure, and the queue of each class. */
+#include "common/base/err.h"
+#include "quic/user/conn_int.h"
+
+/* Bytes that may wait unsent. A stream that somebody watches gets little, so that what it shows
+ * is not old; bulk gets what fills the path until the next acknowledgement. */
+#define UNSENT_SMALL ((size_t)64 * 1024)
+#define UNSENT_BULK  ((size_t)256 * 1024)
+
+bool
+qstream_wants(const struct tp_stream *s)
+{
+	if (!s->can_write || s->write_reset || s->blocked)
+		return false;
+	return sendbuf_unsent(&s->tx) > 0 || (s->fin && !s->fin_sent);
+}
+
+void
+qstream_enqueue(struct tp_stream *s)
+{
+	struct tp_stream **ring = &s->conn->ring[s->prio];
+
+	if (s->queued || !qstream_wants(s))
+		return;
+	s->queued = true;
+	if (*ring == NULL) {
+		*ring = s->qnext = s->qprev = s;
+		return;
+	}
+	/* Last in turn. */
+	s->qnext = *ring;
+	s->qprev = (*ring)->qprev;
+	s->qprev->qnext = s;
+	(*ring)->qprev = s;
+}
+
+void
+qstream_dequeue(struct tp_stream *s)
+{
+	struct tp_stream **ring = &s->conn->ring[s->prio];
+
+	if (!s->queued)
+		return;
+	s->queued = false;
+	if (s->qnext == s) {
+		*ring = NULL;
+	} else {
+		s->qnext->qprev = s->qprev;
+		s->qprev->qnext = s->qnext;
+		if (*ring == s)
+			*ring = s->qnext;
+	}
+	s->qnext = s->qprev = NULL;
+}
+
+static size_t
+unsent_limit(const struct tp_stream *s)
+{
+	ngtcp2_conn_info ci;
+	size_t n = UNSENT_SMALL;
+
+	if (s->prio == TP_PRIO_BULK) {
+		ngtcp2_conn_get_conn_info(s->conn->ng, &ci);
+		n = ci.cwnd > UNSENT_BULK ? (size_t)ci.cwnd : UNSENT_BULK;
+	}
+	return n < s->conn->lim.send_buffer ? n : s->conn->lim.send_buffer;
+}
+
+static bool
+may_write(const struct tp_stream *s)
+{
+	return s->can_write && !s->write_reset && !s->fin && !s->conn->over &&
+	    !s->conn->close_asked;
+}
+
+static size_t
+room_below(const struct tp_stream *s, size_t limit)
+{
+	uint64_t unsent = sendbuf_unsent(&s->tx), held = sendbuf_held(&s->tx);
+	size_t max = s->conn->lim.send_buffer;
+	uint64_t a = unsent < limit ? limit - unsent : 0, b = held < max ? max - held : 0;
+
+	return (size_t)(a < b ? a : b);
+}
+
+size_t
+tp_stream_room(const struct tp_stream *s)
+{
+	return may_write(s) ? room_below(s, unsent_limit(s)) : 0;
+}
+
+static void
+owe_room(struct tp_stream *s)
+{
+	s->want_room = true;
+	s->conn->any_room = true;
+}
+
+static void
+wrote(struct tp_stream *s)
+{
+	qstream_enqueue(s);
+	qc_wake(s->conn);
+}
+
+ssize_t
+tp_stream_write(struct tp_stream *s, const void *p, size_t n)
+{
+	size_t room, done;
+
+	if (!may_write(s))
+		return QERR_CLOSED;
+	room = room_below(s, unsent_limit(s));
+	done = sendbuf_append(&s->tx, &s->conn->pool, p, n < room ? n : room);
+	if (done < n)
+		owe_room(s);
+	if (done > 0)
+		wrote(s);
+	return (ssize_t)done;
+}
+
+uint8_t *
+tp_stream_reserve(struct tp_stream *s, size_t *n)
+{
+	size_t want = *n, room;
+	uint8_t *p = NULL;
+
+	*n = 0;
+	room = tp_stream_room(s);
+	if (room > 0 && want > 0)
+		p = sendbuf_reserve(&s->tx, &s->conn->pool, want < room ? want : room, n);
+	if (*n < want && may_write(s))
+		owe_room(s);
+	return p;
+}
+
+void
+tp_stream_commit(struct tp_stream *s, size_t n)
+{
+	if (n == 0 || !may_write(s))
+		return;
+	sendbuf_commit(&s->tx, n);
+	wrote(s);
+}
+
+void
+tp_stream_fin(struct tp_stream *s)
+{
+	if (!may_write(s))
+		return;
+	s->fin = true;
+	s->want_room = false;
+	wrote(s);
+}
+
+void
+tp_stream_reset(struct tp_stream *s, uint64_t code)
+{
+	if (!s->can_write || s->write_reset || s->acked_told)
+		return;
+	/* The buffer stays until ngtcp2 forgets the stream: packets in flight point into it. */
+	s->write_reset = true;
+	s->want_room = false;
+	qstream_dequeue(s);
+	if (!s->ng_gone && !s->conn->over)
+		ngtcp2_conn_shutdown_stream_write(s->conn->ng, 0, s->id, code);
+	qc_wake(s->conn);
+}
+
+void
+tp_stream_set_prio(struct tp_stream *s, enum tp_prio prio)
+{
+	qstream_dequeue(s);
+	s->prio = prio;
+	qstream_enqueue(s);
+}
+
+void
+qstream_sent(struct tp_stream *s, size_t n, bool fin)
+{
+	sendbuf_sent(&s->tx, n);
+	if (fin) {
+		s->fin_sent = true;
+		s->fin_alone = n == 0;
+	}
+	if (!qstream_wants(s))
+		qstream_dequeue(s);
+	else if (s->conn->ring[s->prio] == s)
+		s->conn->ring[s->prio] = s->qnext; /* the next one's turn */
+}
+
+static void
+tell_acked(struct tp_stream *s)
+{
+	s->acked_told = true;
+	s->can_write = false;
+	if (s->ops != NULL && s->ops->acked != NULL && !s->conn->dead)
+		s->ops->acked(s->arg, s);
+}
+
+static bool
+all_acked(const struct tp_stream *s)
+{
+	return s->fin_sent && s->tx.acked == s->tx.end;
+}
+
+/* fin_frame: this acknowledges a frame without data, which only FIN makes. ngtcp2 joins frames
+ * when it repeats them, so a FIN that left alone may come back together with data; then the
+ * stream's close tells. */
+void
+qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame)
+{
+	sendbuf_ack(&s->tx, &s->conn->pool, offset);
+	if (fin_frame)
+		s->fin_acked = true;
+	if (all_acked(s) && (s->fin_acked || !s->fin_alone) && s->can_write && !s->write_reset)
+		tell_acked(s);
+}
+
+void
+qstream_write_over(struct tp_stream *s)
+{
+	qstream_dequeue(s);
+	if (s->can_write && !s->write_reset && s->fin_sent) {
+		sendbuf_ack(&s->tx, &s->conn->pool, s->tx.end);
+		tell_acked(s);
+	}
+	s->can_write = false;
+}
+
+void
+qstream_credit(struct tp_stream *s)
+{
+	s->blocked = false;
+	qstream_enqueue(s);
+}
+
+/* The sending side ended by the peer's STOP_SENDING: ngtcp2 has answered with RESET_STREAM. */
+void
+qstream_stopped(struct tp_stream *s, uint64_t code)
+{
+	bool was = s->can_write && !s->write_reset && !all_acked(s);
+
+	qstream_dequeue(s);
+	if (!was) {
+		qstream_write_over(s);
+		return;
+	}
+	s->can_write = false;
+	if (s->ops != NULL && s->ops->stopped != NULL && !s->conn->dead)
+		s->ops->stopped(s->arg, s, code);
+}
+
+/* Calls writable() where enough room has come to be worth a wake-up. */
+void
+qstream_tell_room(struct tp_conn *c)
+{
+	struct tp_stream *s, *next;
+	size_t limit;
+
+	if (!c->any_room)
+		return;
+	c->any_room = false;
+	for (s = c->streams; s != NULL && !c->dead; s = next) {
+		next = s->next;
+		if (!s->want_room)
+			continue;
+		limit = may_write(s) ? unsent_limit(s) : 0;
+		if (limit == 0)
+			continue;
+		if (room_below(s, limit) < (limit + 3) / 4) {
+			c->any_room = true;
+			continue;
+		}
+		s->want_room = false;
+		if (s->ops != NULL && s->ops->writable != NULL)
+			s->ops->writable(s->arg, s);
+	}
+}

@@ -1,0 +1,101 @@
+/* Timers, silence, and the connection's own clock.
+ *
+ * While a path is dead, the interval between ngtcp2's probes doubles without end, and when the
+ * path is back nothing happens until the next one is due: as long again as the outage was. So
+ * each connection has a clock of its own, ahead of the real one by c->skew. The first packet
+ * after a silence, or news of the network, moves it forward to that backed-off timer; the probe
+ * leaves now, its acknowledgement resets the back-off, and data flows. */
+#include "common/base/clock.h"
+#include "quic/user/conn_int.h"
+
+#define SILENCE_MIN (500 * NS_PER_MS)
+#define JOLT_STEPS  8 /* timers that may stand before the one that sends */
+
+static void
+ng_expired(struct tp_conn *c)
+{
+	int r;
+
+	if (ngtcp2_conn_get_expiry(c->ng) > qc_ts(c))
+		return;
+	r = ngtcp2_conn_handle_expiry(c->ng, qc_ts(c));
+	if (r != 0)
+		qclose_liberr(c, r);
+}
+
+void
+qtimer_expired(struct tp_conn *c)
+{
+	if (c->idle != 0 && c->now - c->last_rx >= c->idle)
+		qclose_idle(c);
+	else if (!c->fail_set)
+		ng_expired(c);
+}
+
+uint64_t
+qconn_expiry(const struct tp_conn *c)
+{
+	uint64_t t = UINT64_MAX, e;
+
+	if (c->woken)
+		return 0;
+	if (c->over)
+		return t;
+	if (c->idle != 0)
+		t = c->last_rx + c->idle;
+	if (c->is_held)
+		return t; /* the carrier is full: qconn_writable */
+	e = ngtcp2_conn_get_expiry(c->ng);
+	if (e == UINT64_MAX)
+		return t;
+	e = e > c->skew ? e - c->skew : 0;
+	return e < t ? e : t;
+}
+
+void
+qtimer_heard(struct tp_conn *c)
+{
+	uint64_t silence = c->now - c->last_rx, pto = ngtcp2_conn_get_pto(c->ng);
+
+	c->last_rx = c->now;
+	if (silence > SILENCE_MIN && silence > 3 * pto)
+		c->jolt = true;
+}
+
+void
+qconn_network_event(struct tp_conn *c)
+{
+	c->jolt = true;
+	qc_wake(c);
+}
+
+/* After the packet has been read: if it acknowledged something, the timer is near and there is
+ * nothing to do. */
+void
+qtimer_jolt(struct tp_conn *c)
+{
+	ngtcp2_conn_info ci;
+	uint64_t sent = c->pkts_tx;
+	ngtcp2_tstamp e;
+	int i;
+
+	if (!c->jolt || c->fail_set || c->is_held)
+		return;
+	c->jolt = false;
+	if (!c->done_told)
+		return;
+	for (i = 0; i < JOLT_STEPS && c->pkts_tx == sent && !c->dead && !c->fail_set; i++) {
+		ngtcp2_conn_get_conn_info(c->ng, &ci);
+		e = ngtcp2_conn_get_expiry(c->ng);
+		if (ci.bytes_in_flight == 0 || e == UINT64_MAX)
+			return;
+		if (e > qc_ts(c)) {
+			if (i == 0 && e - qc_ts(c) <= 2 * ngtcp2_conn_get_pto(c->ng))
+				return;
+			c->skew += e - qc_ts(c);
+		}
+		ng_expired(c);
+		if (!c->fail_set)
+			qsend(c);
+	}
+}

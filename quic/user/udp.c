@@ -1,0 +1,291 @@
+/* UDP sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "quic/user/udp.h"
+
+#define RX_BUF  65536 /* the most that one message can hold, also after UDP_GRO */
+#define SOCKBUF (2 * 1024 * 1024)
+
+/* Room for ECN and segment size, in and out. */
+union cmsgbuf {
+	struct cmsghdr align;
+	uint8_t b[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(uint16_t))];
+};
+
+static bool
+full(int e)
+{
+#if EAGAIN != EWOULDBLOCK
+	if (e == EWOULDBLOCK)
+		return true;
+#endif
+	return e == EAGAIN;
+}
+
+struct qudp_rx {
+	struct mmsghdr hdr[QUDP_BATCH];
+	struct iovec iov[QUDP_BATCH];
+	union cmsgbuf ctl[QUDP_BATCH];
+	uint8_t *buf;
+};
+
+/* ---- making ---- */
+
+/* None of these is needed to work, so none of them fails the connection. */
+static void
+set_options(int fd, int family)
+{
+	int one = 1, size = SOCKBUF;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+#ifdef UDP_GRO
+	(void)setsockopt(fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
+#endif
+	if (family == AF_INET6) {
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one));
+#ifdef IPV6_PMTUDISC_PROBE
+		int probe = IPV6_PMTUDISC_PROBE;
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe, sizeof(probe));
+#endif
+	} else {
+		(void)setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &one, sizeof(one));
+#ifdef IP_PMTUDISC_PROBE
+		int probe = IP_PMTUDISC_PROBE;
+		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe));
+#endif
+	}
+}
+
+static int
+bind_to(int fd, const struct addr *bind_addr, const char *device)
+{
+#ifdef SO_BINDTODEVICE
+	if (device != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
+				  (socklen_t)strnlen(device, IFNAMSIZ)) != 0)
+		return QERR_SYS;
+#else
+	if (device != NULL) {
+		errno = EOPNOTSUPP;
+		return QERR_SYS;
+	}
+#endif
+	if (bind_addr->len != 0 && bind(fd, &bind_addr->u.sa, bind_addr->len) != 0)
+		return QERR_SYS;
+	return 0;
+}
+
+int
+qudp_client(int *out, struct addr *local, const struct addr *remote, const struct addr *bind_addr,
+    const char *device)
+{
+	int family = remote->u.sa.sa_family, fd;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	fd = socket(family, SOCK_DGRAM, 0);
+	if (fd < 0)
+		return QERR_SYS;
+	if (fd_cloexec(fd) != 0 || fd_nonblock(fd) != 0)
+		goto fail;
+	set_options(fd, family);
+	if (bind_to(fd, bind_addr, device) != 0)
+		goto fail;
+	if (connect(fd, &remote->u.sa, remote->len) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||
+	    addr_from_sa(local, (struct sockaddr *)&ss, len) != 0)
+		goto fail;
+	*out = fd;
+	return 0;
+fail:
+	fd_close(&fd);
+	return QERR_SYS;
+}
+
+/* ---- in ---- */
+
+int
+qudp_rx_new(struct qudp_rx **out)
+{
+	struct qudp_rx *rx;
+
+	rx = calloc(1, sizeof(*rx));
+	if (rx == NULL)
+		return QERR_NOMEM;
+	/* Large, but only the pages that packets have touched are real. */
+	rx->buf = malloc((size_t)QUDP_BATCH * RX_BUF);
+	if (rx->buf == NULL) {
+		free(rx);
+		return QERR_NOMEM;
+	}
+	*out = rx;
+	return 0;
+}
+
+void
+qudp_rx_free(struct qudp_rx **rx)
+{
+	if (*rx == NULL)
+		return;
+	free((*rx)->buf);
+	free(*rx);
+	*rx = NULL;
+}
+
+static void
+read_control(struct msghdr *mh, struct qudp_msg *m)
+{
+	struct cmsghdr *c;
+	int v;
+
+	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			m->ecn = *(const uint8_t *)CMSG_DATA(c) & 3U;
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			m->ecn = (unsigned)v & 3U;
+#ifdef UDP_GRO
+		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			if (v > 0)
+				m->seg = (size_t)v;
+#endif
+		}
+	}
+}
+
+int
+qudp_recv(struct qudp_rx *rx, int fd, struct qudp_msg *msgs)
+{
+	struct msghdr *mh;
+	int i, n;
+
+	for (i = 0; i < QUDP_BATCH; i++) {
+		rx->iov[i].iov_base = rx->buf + (size_t)i * RX_BUF;
+		rx->iov[i].iov_len = RX_BUF;
+		mh = &rx->hdr[i].msg_hdr;
+		memset(mh, 0, sizeof(*mh));
+		mh->msg_iov = &rx->iov[i];
+		mh->msg_iovlen = 1;
+		mh->msg_control = &rx->ctl[i];
+		mh->msg_controllen = sizeof(rx->ctl[i]);
+	}
+	do {
+		n = recvmmsg(fd, rx->hdr, QUDP_BATCH, MSG_DONTWAIT, NULL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return full(errno) ? 0 : QERR_SYS;
+	for (i = 0; i < n; i++) {
+		msgs[i].p = rx->iov[i].iov_base;
+		msgs[i].n = msgs[i].seg = rx->hdr[i].msg_len;
+		msgs[i].ecn = 0;
+		read_control(&rx->hdr[i].msg_hdr, &msgs[i]);
+	}
+	return n;
+}
+
+/* ---- out ---- */
+
+static struct cmsghdr *
+put_control(struct msghdr *mh, union cmsgbuf *ctl, struct cmsghdr *after, int level, int type,
+    const void *v, size_t n)
+{
+	struct cmsghdr *c;
+
+	mh->msg_control = ctl;
+	mh->msg_controllen = sizeof(*ctl);
+	c = after != NULL ? CMSG_NXTHDR(mh, after) : CMSG_FIRSTHDR(mh);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(c), v, n);
+	return c;
+}
+
+/* One system call. 0 or an errno. */
+static int
+send_one(int fd, int family, unsigned ecn, const uint8_t *p, size_t n, size_t seg)
+{
+	union cmsgbuf ctl;
+	struct iovec iov = {.iov_base = (uint8_t *)(uintptr_t)p, .iov_len = n};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c = NULL;
+	int tos = (int)ecn;
+	size_t used = 0;
+
+	memset(&ctl, 0, sizeof(ctl));
+	if (ecn != 0) {
+		c = put_control(&mh, &ctl, c, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		    family == AF_INET6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+		used += CMSG_SPACE(sizeof(tos));
+	}
+#ifdef UDP_SEGMENT
+	if (seg < n) {
+		uint16_t gso = (uint16_t)seg;
+
+		put_control(&mh, &ctl, c, SOL_UDP, UDP_SEGMENT, &gso, sizeof(gso));
+		used += CMSG_SPACE(sizeof(gso));
+	}
+#endif
+	mh.msg_controllen = used;
+	if (used == 0)
+		mh.msg_control = NULL;
+	while (sendmsg(fd, &mh, MSG_DONTWAIT) < 0) {
+		if (errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
+/* An error of an earlier packet (ICMP) is reported instead of sending this one: once more. */
+static int
+send_again(struct qudp_tx *tx, int fd, int family, unsigned ecn, const uint8_t *p, size_t n,
+    size_t seg)
+{
+	int e = send_one(fd, family, ecn, p, n, seg);
+
+	if (e == ECONNREFUSED) {
+		tx->refused = true;
+		e = send_one(fd, family, ecn, p, n, seg);
+	}
+	return e;
+}
+
+size_t
+qudp_send(struct qudp_tx *tx, int fd, int family, unsigned ecn, const uint8_t *p, size_t n,
+    size_t seg)
+{
+	size_t done, m;
+	int e;
+
+#ifdef UDP_SEGMENT
+	if (seg < n && !tx->no_gso) {
+		e = send_again(tx, fd, family, ecn, p, n, seg);
+		if (full(e))
+			return 0;
+		if (e != EIO && e != EINVAL && e != EOPNOTSUPP && e != ENOPROTOOPT)
+			return n;
+		tx->no_gso = true; /* the kernel or the device cannot */
+	}
+#endif
+	for (done = 0; done < n; done += m) {
+		m = n - done < seg ? n - done : seg;
+		e = send_again(tx, fd, family, ecn, p + done, m, m);
+		if (full(e))
+			break;
+	}
+	return done;
+}
