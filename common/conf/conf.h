@@ -14,6 +14,7 @@ struct strlist {
 	size_t n;
 };
 int strlist_add(struct strlist *l, const char *s); /* copies; QERR_NOMEM */
+int strlist_copy(struct strlist *to, const struct strlist *from); /* appends; QERR_NOMEM */
 void strlist_free(struct strlist *l);
 bool strlist_has(const struct strlist *l, const char *s);
 
@@ -23,11 +24,17 @@ struct conf_line {
 	const char *file;
 	unsigned long lineno;
 	char *keyword;          /* as written; NULL: empty line */
-	struct strlist args;
+	char *rest;             /* what follows the keyword, as written, without white space at its ends */
+	struct strlist args;    /* the same in words */
 };
-/* QERR_FORMAT with *why for an unbalanced quote and the like. */
+/* Splits n bytes (without the newline) into *l, whose file and lineno stay as the caller set
+ * them. QERR_FORMAT with *why (static text) for an unbalanced quote and the like: keyword and
+ * rest are then set where they could be found. QERR_NOMEM. conf_line_free in every case. */
 int conf_split(struct conf_line *l, const char *text, size_t n, const char **why);
 void conf_line_free(struct conf_line *l);
+#define CONF_WHERE_LEN 320
+/* "file:line", or the file alone for line 0, printable; dst has CONF_WHERE_LEN bytes; returns dst. */
+const char *conf_where(const struct conf_line *l, char *dst);
 
 /* %-tokens: pairs of character and text. "%%" is known always. Unknown: QERR_UNKNOWN, *bad is the
  * character. Fresh memory in *out. */
@@ -36,9 +43,10 @@ struct conf_token {
 	const char *text;
 };
 int conf_expand(char **out, const char *s, const struct conf_token *t, size_t n, char *bad);
-/* ${NAME} from the environment; QERR_NOTFOUND where one is not set. */
+/* ${NAME} from the environment; QERR_NOTFOUND where one is not set, QERR_FORMAT for "${" that
+ * does not end or has no name. Fresh memory. */
 int conf_expand_env(char **out, const char *s);
-/* "~" and "~user". */
+/* "~" (home) and "~user" at the start. QERR_NOTFOUND: no such user, or home is NULL. Fresh memory. */
 int conf_expand_tilde(char **out, const char *s, const char *home);
 
 #endif

@@ -20,9 +20,10 @@ struct sconf {
 	struct strlist allow_users, deny_users, allow_groups, deny_groups;
 	int permit_root_login;
 	bool pubkey_auth, password_auth, kbdint_auth, use_pam, strict_modes, permit_tty, print_motd, print_lastlog;
+	char *pubkey_algs;               /* PubkeyAcceptedAlgorithms as written; where it leaves ssh-ed25519 out, pubkey_auth is false */
 	struct strlist auth_methods;     /* each a comma list; empty or "any": any one method */
 	char *pam_service;
-	char *force_command, *banner, *chroot; /* NULL: none ("none") */
+	char *force_command, *banner;    /* NULL: none ("none") */
 	struct strlist accept_env, set_env, subsystems; /* set_env "NAME=v"; subsystems "name command" */
 	unsigned max_auth_tries, max_sessions;
 	unsigned startups_begin, startups_rate, startups_full;
@@ -44,7 +45,6 @@ struct sconf_match {
 	const char *const *groups; size_t ngroups;
 	const struct addr *remote, *local;
 	const char *host;                /* remote host name where known; else the address is used */
-	const char *rdomain;
 };
 
 /* Reads a file with its Includes, checks every line (also those under Match that do not apply).

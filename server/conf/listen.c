@@ -1,0 +1,126 @@
+/* Port, ListenAddress and AddressFamily to socket addresses. */
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "server/conf/table.h"
+
+struct addrs {
+	struct addr *v;
+	size_t n;
+};
+
+static int
+add_addr(struct addrs *l, const struct addr *a)
+{
+	struct addr *v;
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (addr_equal(&l->v[i], a))
+			return 0;
+	if ((v = reallocarray(l->v, l->n + 1, sizeof(*v))) == NULL)
+		return QERR_NOMEM;
+	l->v = v;
+	l->v[l->n++] = *a;
+	return 0;
+}
+
+/* All addresses of a host (NULL: the wildcards) with a port. */
+static int
+add_host(struct addrs *l, const char *host, const char *port, int family)
+{
+	static const int families[] = {
+	    [SCONF_AF_ANY] = AF_UNSPEC, [SCONF_AF_INET] = AF_INET, [SCONF_AF_INET6] = AF_INET6};
+	struct addrinfo hints = {.ai_family = families[family], .ai_socktype = SOCK_DGRAM,
+	    .ai_flags = AI_NUMERICSERV | (host == NULL ? AI_PASSIVE : 0)}, *list = NULL, *ai;
+	struct addr a;
+	int r;
+
+	if ((r = getaddrinfo(host, port, &hints, &list)) != 0) {
+		log_error("ListenAddress %s: %s", host != NULL ? host : "*", gai_strerror(r));
+		return QERR_NOTFOUND;
+	}
+	r = 0;
+	for (ai = list; ai != NULL && r == 0; ai = ai->ai_next)
+		if (addr_from_sa(&a, ai->ai_addr, ai->ai_addrlen) == 0)
+			r = add_addr(l, &a);
+	freeaddrinfo(list);
+	return r;
+}
+
+static int
+add_ports(struct addrs *l, const struct sconf *c, const char *host, const char *default_port)
+{
+	size_t i;
+	int r = 0;
+
+	if (c->ports.n == 0)
+		return add_host(l, host, default_port, c->address_family);
+	for (i = 0; i < c->ports.n && r == 0; i++)
+		r = add_host(l, host, c->ports.v[i], c->address_family);
+	return r;
+}
+
+static int
+add_written(struct addrs *l, const struct sconf *c, const char *word, const char *default_port)
+{
+	char *host, *port;
+	int r;
+
+	if ((r = sconf_split_listen(word, &host, &port)) != 0)
+		return r;
+	if (port != NULL)
+		r = add_host(l, host, port, c->address_family);
+	else
+		r = add_ports(l, c, host, default_port);
+	free(host);
+	free(port);
+	return r;
+}
+
+int
+sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **out, size_t *n)
+{
+	struct addrs l = {NULL, 0};
+	char port[8];
+	size_t i;
+	int r = 0;
+
+	snprintf(port, sizeof(port), "%u", default_port);
+	if (c->listen.n == 0)
+		r = add_ports(&l, c, NULL, port);
+	for (i = 0; i < c->listen.n && r == 0; i++)
+		r = add_written(&l, c, c->listen.v[i], port);
+	if (r != 0) {
+		free(l.v);
+		l = (struct addrs){NULL, 0};
+	}
+	*out = l.v;
+	*n = l.n;
+	return r;
+}
+
+/* As sshd shows them: what would be listened on. */
+int
+sconf_dump_listen(struct buf *b, const struct conf_opt *o, const void *base)
+{
+	const struct sconf *c = base;
+	char text[ADDR_STRLEN];
+	struct addr *v;
+	size_t i, n;
+
+	if (sconf_listen_addrs(c, 0, &v, &n) != 0)
+		return conf_opt_dump(b, o, base);
+	for (i = 0; i < n; i++) {
+		conf_dump_keyword(b, o->name);
+		addr_host(&v[i], text);
+		buf_printf(b, strchr(text, ':') != NULL ? " [%s]:%u\n" : " %s:%u\n", text,
+		    addr_port(&v[i]));
+	}
+	free(v);
+	return b->err;
+}
