@@ -37,17 +37,24 @@ struct cconf {
 	unsigned password_prompts;
 	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
 	bool send_sni;
+	char *tag, *ignore_unknown;
+	char *revoked_host_keys, *refuse_connection; /* set: cconf_finish fails */
 };
 
 struct cconf_ctx;             /* collects settings; the first value of each option wins */
 int cconf_new(struct cconf_ctx **out);
 void cconf_ctx_free(struct cconf_ctx **c);
-/* One setting from the command line ("-o Key=value", "-p" ...). Logs and returns QERR_*. */
+/* One setting from the command line ("-o Key=value", "-p" ...), origin is how messages call it
+ * ("command-line"). Logs and returns QERR_FORMAT, QERR_NOMEM. */
 int cconf_set(struct cconf_ctx *c, const char *origin, const char *keyword_and_value);
-/* Reads a file if it exists (must: it has to). user_file: permission and owner checks as ssh does. Two passes for
- * "Match final" and canonicalisation are inside cconf_finish. */
+/* Reads a file if it exists (must: it has to). user_file: permission and owner checks as ssh does. Bad lines
+ * are reported by cconf_finish. Logged: QERR_SYS, QERR_PERM, QERR_TOOBIG, QERR_NOTFOUND, QERR_NOMEM. */
 int cconf_add_file(struct cconf_ctx *c, const char *path, bool must, bool user_file);
-/* Evaluates all files for this host, fills defaults, expands tokens and tildes. */
+/* The same with text that is there already; Include is refused, Match exec never runs and never matches (tests, fuzzing). */
+int cconf_add_text(struct cconf_ctx *c, const char *name, const uint8_t *text, size_t n);
+/* Evaluates all files for this host, fills defaults, expands tokens and tildes. May run Match exec commands, and waits for them.
+ * user_arg, command: of the command line, or NULL. Everything wrong is logged. QERR_FORMAT (bad lines), QERR_NOTFOUND (this user has no account),
+ * QERR_UNSUPPORTED, QERR_DENIED (an option that must not be passed over), QERR_INVAL (two commands), QERR_NOMEM. */
 int cconf_finish(struct cconf_ctx *c, const char *host, const char *user_arg, const char *command, struct cconf **out);
 void cconf_free(struct cconf **c);
 int cconf_dump(struct buf *b, const struct cconf *c); /* -G */
