@@ -1,0 +1,297 @@
+#include "client/connect.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/race.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "quic/quic.h"
+
+#define PORTS_MAX 8
+
+struct attempt {
+	struct connect *owner;
+	struct addr addr;
+	struct tp_conn *conn;
+	bool started, over;
+};
+
+struct connect {
+	struct ev *ev;
+	const struct cconf *conf;
+	connect_done_fn *done;
+	void *arg;
+	struct addr bind4, bind6;
+	struct ev_timer *next, *deadline;
+	struct attempt attempts[RACE_MAX];
+	size_t n, nstarted, nover;
+	struct tp_close why; /* the failure that tells most */
+	unsigned why_port;
+	bool failed, finished;
+};
+
+static void start_next(void *arg);
+
+static void
+finish(struct connect *c, struct attempt *winner)
+{
+	struct tp_conn *conn = NULL;
+	char reason[300];
+
+	c->finished = true;
+	ev_timer_stop(c->next);
+	ev_timer_stop(c->deadline);
+	if (winner) {
+		conn = winner->conn;
+		winner->conn = NULL;
+	}
+	for (size_t i = 0; i < c->n; i++)
+		if (c->attempts[i].conn)
+			tp_conn_close(c->attempts[i].conn, TP_E_CANCELLED, "another path was faster");
+	if (!conn)
+		log_error("qsh: connect to host %s port %u: %s", c->conf->hostname, c->why_port,
+		    race_reason(&c->why, reason, sizeof(reason)));
+	c->done(c->arg, conn, winner ? &winner->addr : NULL);
+}
+
+static void
+attempt_failed(struct attempt *a, const struct tp_close *why)
+{
+	struct connect *c = a->owner;
+	char reason[300];
+
+	a->over = true;
+	c->nover++;
+	if (c->finished)
+		return;
+	log_debug("connect to address %s: %s", addr_show(&a->addr),
+	    race_reason(why, reason, sizeof(reason)));
+	if (!c->failed || race_tells_more(why, &c->why)) {
+		c->why = *why;
+		c->why_port = addr_port(&a->addr);
+	}
+	c->failed = true;
+	if (c->nstarted < c->n)
+		ev_timer_at(c->next, 0); /* RFC 8305 section 5: a failure starts the next at once */
+	else if (c->nover == c->n)
+		finish(c, NULL);
+}
+
+static void
+on_handshake_done(void *arg)
+{
+	struct attempt *a = arg;
+
+	if (!a->owner->finished)
+		finish(a->owner, a);
+}
+
+static void
+on_closed(void *arg, const struct tp_close *why)
+{
+	struct attempt *a = arg;
+
+	tp_conn_free(&a->conn);
+	attempt_failed(a, why);
+}
+
+static const struct tp_conn_ops attempt_ops = {
+	.handshake_done = on_handshake_done,
+	.closed = on_closed,
+};
+
+static void
+start_next(void *arg)
+{
+	struct connect *c = arg;
+	struct attempt *a = &c->attempts[c->nstarted];
+	struct quic_client_cfg cfg = {.remote = a->addr, .bind_device = c->conf->bind_interface};
+	struct tp_close why = {.by = TP_CLOSED_SYS};
+	int rc;
+
+	if (c->finished || c->nstarted >= c->n)
+		return;
+	c->nstarted++;
+	a->started = true;
+	quic_limits_client(&cfg.limits);
+	if (c->conf->connect_timeout)
+		cfg.limits.handshake_timeout = c->conf->connect_timeout * NS_PER_S;
+	cfg.bind = a->addr.u.sa.sa_family == AF_INET ? c->bind4 : c->bind6;
+	log_debug("Connecting to %s [%s].", c->conf->hostname, addr_show(&a->addr));
+	if (c->nstarted < c->n)
+		ev_timer_at(c->next, ev_now(c->ev) + RACE_DELAY_NS);
+	rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);
+	if (rc < 0) {
+		why.code = (uint64_t)-rc;
+		str_vis(why.reason, sizeof(why.reason), qerr_str(rc), strlen(qerr_str(rc)));
+		if (rc == QERR_SYS && errno == ECONNREFUSED)
+			why.by = TP_CLOSED_REFUSED;
+		attempt_failed(a, &why);
+	}
+}
+
+static void
+on_deadline(void *arg)
+{
+	struct connect *c = arg;
+
+	if (c->finished)
+		return;
+	if (!c->failed || c->why.by == TP_CLOSED_SYS) {
+		c->why = (struct tp_close){.by = TP_CLOSED_HANDSHAKE_TIMEOUT};
+		c->why_port = addr_port(&c->attempts[0].addr);
+	}
+	finish(c, NULL);
+}
+
+static int
+resolve(const char *host, int family, int flags, struct addr *out, size_t max, size_t *n)
+{
+	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM, .ai_flags = flags};
+	struct addrinfo *res = NULL;
+	int rc;
+
+	*n = 0;
+	errno = 0;
+	rc = getaddrinfo(host, NULL, &hints, &res);
+	if (rc != 0)
+		return rc;
+	for (struct addrinfo *ai = res; ai && *n < max; ai = ai->ai_next) {
+		struct addr a;
+		bool seen = false;
+
+		if (addr_from_sa(&a, ai->ai_addr, ai->ai_addrlen) < 0)
+			continue;
+		for (size_t i = 0; i < *n; i++)
+			seen = seen || addr_equal_host(&out[i], &a);
+		if (!seen)
+			out[(*n)++] = a;
+	}
+	freeaddrinfo(res);
+	return *n ? 0 : EAI_NONAME;
+}
+
+static int
+family_of(const struct cconf *conf)
+{
+	switch (conf->address_family) {
+	case CCONF_AF_INET:
+		return AF_INET;
+	case CCONF_AF_INET6:
+		return AF_INET6;
+	default:
+		return AF_UNSPEC;
+	}
+}
+
+static int
+resolve_bind(struct connect *c)
+{
+	struct addr v[RACE_MAX];
+	size_t n;
+	int rc;
+
+	if (!c->conf->bind_address)
+		return 0;
+	rc = resolve(c->conf->bind_address, family_of(c->conf), AI_PASSIVE, v, RACE_MAX, &n);
+	if (rc != 0) {
+		log_error("qsh: bind address %s: %s", c->conf->bind_address, gai_strerror(rc));
+		return QERR_INVAL;
+	}
+	for (size_t i = n; i-- > 0;)
+		*(v[i].u.sa.sa_family == AF_INET ? &c->bind4 : &c->bind6) = v[i];
+	return 0;
+}
+
+static int
+list_ports(const struct cconf *conf, unsigned ports[PORTS_MAX], size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < conf->quic_ports.n && *n < PORTS_MAX; i++) {
+		long long v;
+
+		if (str_to_int(conf->quic_ports.v[i], 1, 65535, &v) < 0) {
+			log_error("qsh: QuicPort: bad port '%s'", conf->quic_ports.v[i]);
+			return QERR_INVAL;
+		}
+		ports[(*n)++] = (unsigned)v;
+	}
+	if (*n == 0)
+		ports[(*n)++] = conf->port;
+	return 0;
+}
+
+static int
+prepare(struct connect *c)
+{
+	struct addr v[RACE_MAX], plan[RACE_MAX];
+	unsigned ports[PORTS_MAX];
+	size_t n, nports;
+	int rc = list_ports(c->conf, ports, &nports);
+
+	if (rc < 0)
+		return rc;
+	rc = resolve(c->conf->hostname, family_of(c->conf), 0, v, RACE_MAX, &n);
+	if (rc != 0) {
+		log_error("qsh: Could not resolve hostname %s: %s", c->conf->hostname,
+		    rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+		return QERR_NOTFOUND;
+	}
+	rc = resolve_bind(c);
+	if (rc < 0)
+		return rc;
+	race_interleave(v, n);
+	c->n = race_plan(v, n, ports, nports, plan, RACE_MAX);
+	for (size_t i = 0; i < c->n; i++) {
+		c->attempts[i].owner = c;
+		c->attempts[i].addr = plan[i];
+	}
+	return 0;
+}
+
+int
+connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, connect_done_fn *done,
+    void *arg)
+{
+	struct connect *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return QERR_NOMEM;
+	*c = (struct connect){.ev = ev, .conf = conf, .done = done, .arg = arg};
+	rc = prepare(c);
+	if (rc == 0)
+		rc = ev_timer_new(&c->next, ev, start_next, c);
+	if (rc == 0)
+		rc = ev_timer_new(&c->deadline, ev, on_deadline, c);
+	if (rc < 0) {
+		connect_free(&c);
+		return rc;
+	}
+	if (conf->connect_timeout)
+		ev_timer_at(c->deadline, ev_now(ev) + conf->connect_timeout * NS_PER_S);
+	ev_timer_at(c->next, 0);
+	*out = c;
+	return 0;
+}
+
+void
+connect_free(struct connect **cp)
+{
+	struct connect *c = *cp;
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		tp_conn_free(&c->attempts[i].conn);
+	ev_timer_free(&c->next);
+	ev_timer_free(&c->deadline);
+	free(c);
+	*cp = NULL;
+}
