@@ -1,0 +1,14 @@
+/* qshd-broker: runs as the user who logged in. */
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "server/broker/broker.h"
+#include "server/ipc/role.h"
+
+int
+main(void)
+{
+	log_init("qshd-broker", LOG_L_INFO);
+	if (fd_sanitise_stdio() < 0)
+		return 1;
+	return broker_run(role_channel());
+}
