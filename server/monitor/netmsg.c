@@ -1,0 +1,255 @@
+/* What the connection's process may ask for, and when. It is the one that reads the network: everything
+ * here is hostile until shown otherwise. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/keys/keys.h"
+#include "common/wire/wire.h"
+#include "server/ipc/udpsock.h"
+#include "server/monitor/monint.h"
+
+#define SIG_LEN 64
+
+/* ---- handshake ---------------------------------------------------------------------- */
+
+/* The key is gone after this, whatever came of it. */
+static int
+sign(struct monitor *m, struct bytes data, uint8_t sig[SIG_LEN])
+{
+	int r = QERR_DENIED;
+	if (m->host_sk && certverify_wellformed(data.p, data.n))
+		r = crypto_sign_detached(sig, NULL, data.p, data.n, m->host_sk) == 0 ? 0 : QERR_CRYPTO;
+	sodium_free(m->host_sk);
+	m->host_sk = NULL;
+	return r;
+}
+
+static int
+on_sign(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	struct monitor *m = ctx;
+	struct smsg_blob req, answer = {0};
+	uint8_t sig[SIG_LEN];
+	int r = smsg_get_blob(body, &req);
+	if (r < 0)
+		return r;
+	r = sign(m, req.data, sig);
+	if (r == 0)
+		answer.data = (struct bytes){sig, sizeof sig};
+	else
+		log_error("refused to sign %zu bytes that are no handshake of ours", req.data.n);
+	smsg_free_blob(&req);
+	struct buf b;
+	buf_init(&b, IPC_BODY_MAX);
+	r = smsg_put_blob(&b, &answer);
+	if (r == 0)
+		r = ipc_send(m->net, MN_SIGNED, &b, NULL, 0);
+	buf_free(&b);
+	return r;
+}
+
+static int
+on_validated(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	(void)body;
+	struct monitor *m = ctx;
+	if (m->phase != PH_HANDSHAKE)
+		return 0;
+	char local[ADDR_STRLEN];
+	m->validated = true;
+	log_verbose("Connection from %s on %s", addr_show(&m->env.path.remote),
+	    addr_str(&m->env.path.local, local));
+	monitor_set_phase(m, PH_AUTH);
+	return 0;
+}
+
+/* ---- authentication ------------------------------------------------------------------- */
+
+static int
+send_result(struct monitor *m, enum smsg_auth_code code, char *methods)
+{
+	struct smsg_auth_result res = {.code = (uint8_t)code, .methods = methods};
+	struct buf b;
+	buf_init(&b, IPC_BODY_MAX);
+	int r = smsg_put_auth_result(&b, &res);
+	if (r == 0)
+		r = ipc_send(m->net, MN_AUTH_RESULT, &b, NULL, 0);
+	buf_free(&b);
+	return r;
+}
+
+/* Nothing else is to be done for this connection meanwhile, so waiting here is simple and enough. */
+static void
+wait_until(uint64_t began, uint64_t least)
+{
+	uint64_t passed = clock_mono() - began;
+	if (passed >= least)
+		return;
+	uint64_t left = least - passed;
+	struct timespec ts = {
+	    .tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+}
+
+/* The banner comes with the first answer, when the user's configuration is known. */
+static int
+send_banner(struct monitor *m)
+{
+	const struct sconf *c = auth_conf(m->auth);
+	if (m->banner_sent || !c || !c->banner)
+		return 0;
+	m->banner_sent = true;
+	char *text = account_text_file(c->banner, WIRE_TEXT_MAX - 1);
+	if (!text) {
+		log_debug("Banner %s cannot be read, or is larger than %d bytes", c->banner,
+		    WIRE_TEXT_MAX - 1);
+		return 0;
+	}
+	int r = monitor_send_text(m->net, MN_BANNER, text);
+	free(text);
+	return r;
+}
+
+static int
+answer_auth(struct monitor *m, const struct smsg_auth *req)
+{
+	struct auth_reply reply;
+	uint64_t began = clock_mono();
+	int r = auth_request(m->auth, req, clock_wall(), &reply);
+	if (r == QERR_PROTO) {
+		monitor_end(m, TP_E_PROTOCOL, "change of user or service, or a request after the last one");
+		return 0;
+	}
+	if (r == 0)
+		r = send_banner(m);
+	if (r < 0)
+		return r;
+	if (reply.code == SMSG_AUTH_OK)
+		return monitor_login(m);
+	wait_until(began, reply.not_before);
+	r = send_result(m, reply.code, reply.methods);
+	if (r == 0 && reply.code == SMSG_AUTH_END)
+		monitor_end(m, TP_E_AUTH, "too many authentication failures");
+	return r;
+}
+
+static int
+on_auth(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	struct monitor *m = ctx;
+	struct smsg_auth req;
+	if (m->phase == PH_ENDING)
+		return 0;
+	int r = smsg_get_auth(body, &req);
+	if (r < 0)
+		return r;
+	r = answer_auth(m, &req);
+	smsg_free_auth(&req);
+	return r;
+}
+
+/* ---- moves ------------------------------------------------------------------------------- */
+
+/* Where none can be had (another connection has these addresses) the listener goes on passing datagrams. */
+static int
+send_path(struct monitor *m, const struct tp_path *path)
+{
+	struct smsg_path p = {.path = *path};
+	struct buf b;
+	int fd = udpsock_connected(path);
+	if (fd < 0)
+		log_debug("no socket of its own for %s: %s", addr_show(&path->remote),
+		    qerr_str(QERR_SYS));
+	buf_init(&b, IPC_BODY_MAX);
+	int r = smsg_put_path(&b, &p);
+	if (r == 0 && fd >= 0)
+		r = ipc_send(m->net, MN_SOCKET, &b, &fd, 1);
+	if (r == 0 && m->broker)
+		r = ipc_send(m->broker, MB_PATH, &b, NULL, 0);
+	buf_free(&b);
+	fd_close(&fd);
+	return r;
+}
+
+static int
+moved(struct monitor *m, const struct tp_path *to)
+{
+	char from[ADDR_STRLEN];
+	addr_str(&m->env.path.remote, from);
+	const char *user = auth_user(m->auth);
+	int r = auth_moved(m->auth, to);
+	if (r == QERR_DENIED) {
+		monitor_end(m, TP_E_DENIED, "not permitted from the new address");
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	log_info("Moved %s%s from %s to %s", user ? "user " : "connection", user ? user : "", from,
+	    addr_show(&to->remote));
+	return send_path(m, to);
+}
+
+static int
+on_path(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	struct monitor *m = ctx;
+	struct smsg_path p;
+	if (m->phase == PH_ENDING)
+		return 0;
+	int r = smsg_get_path(body, &p);
+	if (r < 0)
+		return r;
+	r = moved(m, &p.path);
+	smsg_free_path(&p);
+	return r;
+}
+
+/* ---- log and end ---------------------------------------------------------------------------- */
+
+static int
+on_log(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	(void)ctx;
+	return role_log_from(body, "net: ");
+}
+
+static int
+on_closed(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	struct monitor *m = ctx;
+	struct smsg_text t;
+	int r = smsg_get_text(body, &t);
+	if (r < 0)
+		return r;
+	free(m->net_said);
+	m->net_said = t.text;
+	t.text = NULL;
+	smsg_free_text(&t);
+	return 0;
+}
+
+#define PH_ANY (PH_HANDSHAKE | PH_AUTH | PH_SESSION | PH_ENDING)
+const struct ipc_row monitor_net_rows[] = {
+	{MN_SIGN, "MN_SIGN", PH_HANDSHAKE | PH_ENDING, 1, 0, on_sign},
+	{MN_VALIDATED, "MN_VALIDATED", PH_HANDSHAKE | PH_ENDING, 1, 0, on_validated},
+	{MN_AUTH, "MN_AUTH", PH_AUTH | PH_ENDING, 0, 0, on_auth},
+	{MN_PATH, "MN_PATH", PH_AUTH | PH_SESSION | PH_ENDING, 0, 0, on_path},
+	{MN_LOG, "MN_LOG", PH_ANY, 0, 0, on_log},
+	{MN_CLOSED, "MN_CLOSED", PH_ANY, 1, 0, on_closed},
+};
+const size_t monitor_net_nrows = sizeof monitor_net_rows / sizeof monitor_net_rows[0];

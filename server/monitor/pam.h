@@ -1,0 +1,23 @@
+/* PAM: the account and session stages of one login. Every call may block on modules. */
+#ifndef QSH_SERVER_MONITOR_PAM_H
+#define QSH_SERVER_MONITOR_PAM_H
+
+#include "common/conf/conf.h"
+
+struct mpam;
+
+/* service: "sshd". rhost: the address as text. QERR_DENIED (PAM refuses to start; logged), QERR_NOMEM. */
+int mpam_start(struct mpam **out, const char *service, const char *user, const char *rhost);
+/* The account stage. QERR_DENIED (logged; mpam_text has what to tell the user). */
+int mpam_account(struct mpam *p);
+/* Credentials and session. What fails is logged; as with sshd the login goes on. */
+void mpam_open(struct mpam *p);
+/* Adds PAM's environment as "NAME=value"; QERR_NOMEM. */
+int mpam_env(struct mpam *p, struct strlist *env);
+/* What modules had to say so far, lines ended by newlines; "" for nothing. Valid until the next call on p. */
+const char *mpam_text(struct mpam *p);
+void mpam_text_clear(struct mpam *p);
+/* Closes the session if it is open, drops the credentials, ends PAM. */
+void mpam_end(struct mpam **p);
+
+#endif

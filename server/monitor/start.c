@@ -1,0 +1,240 @@
+/* From the supervisor's first message to a running connection process. */
+#include <pwd.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "common/keys/keys.h"
+#include "server/ipc/udpsock.h"
+#include "server/monitor/monint.h"
+
+#define INIT_TIMEOUT (30 * NS_PER_S)
+#define EMPTY_DIR    QSH_RUNDIR "/empty"
+#define SECRET_LABEL "qsh failure delay"
+
+static int
+keep_key(struct monitor *m, struct bytes sk)
+{
+	if (sk.n != HOST_SK_LEN)
+		return QERR_FORMAT;
+	if (sodium_init() < 0)
+		return QERR_CRYPTO;
+	m->host_sk = sodium_malloc(HOST_SK_LEN);
+	if (!m->host_sk)
+		return QERR_NOMEM;
+	memcpy(m->host_sk, sk.p, HOST_SK_LEN);
+	memcpy(m->host_pk, sk.p + 32, sizeof m->host_pk);
+	/* the message lies in the channel's buffer, which lives on */
+	sodium_memzero((void *)(uintptr_t)sk.p, sk.n);
+	/* the same for every connection, so that it cannot be averaged out, and told by nothing public */
+	crypto_generichash(m->env.secret, sizeof m->env.secret, (const unsigned char *)SECRET_LABEL,
+	    strlen(SECRET_LABEL), m->host_sk, 32);
+	return 0;
+}
+
+static int
+keep_config(struct monitor *m, struct bytes config)
+{
+	struct rd r;
+	rd_init(&r, config.p, config.n);
+	int e = sconf_src_get(&m->src, &r);
+	if (e < 0)
+		return e;
+	char host[ADDR_STRLEN];
+	const struct tp_path *path = &m->init.admit.path;
+	struct sconf_match match = {
+	    .remote = &path->remote, .local = &path->local, .host = addr_host(&path->remote, host)};
+	return sconf_eval(m->src, &match, &m->conf);
+}
+
+static void
+set_up_log(const struct monitor *m)
+{
+	log_set_level((enum log_level)m->init.log_level);
+	if (m->init.log_stderr)
+		log_to_stderr();
+	else if (m->init.log_file && m->init.log_file[0] && log_to_file(m->init.log_file) == 0)
+		return;
+	else
+		log_to_syslog(m->conf->log_facility);
+}
+
+static int
+net_channel(struct monitor *m)
+{
+	int pair[2];
+	if (ipc_pair(pair) < 0)
+		return QERR_SYS;
+	char title[32];
+	snprintf(title, sizeof title, "slot %u", m->init.admit.slot);
+	/* as root: it enters its empty folder and drops to the account itself, right before MN_GO */
+	const struct role_user who = {.change = false};
+	pid_t pid = m->ops->start("qshd-net", title, pair[1], &who,
+	    m->init.log_stderr || m->init.debug);
+	fd_close(&pair[1]);
+	if (pid < 0) {
+		fd_close(&pair[0]);
+		return QERR_SYS;
+	}
+	m->net_pid = pid;
+	m->net_started = true;
+	return ipc_new(&m->net, m->ev, pair[0], monitor_net_rows, monitor_net_nrows, m,
+	    monitor_net_closed);
+}
+
+static int
+net_account(const struct monitor *m, struct smsg_ninit *n)
+{
+	if (m->init.user_mode)
+		return 0;
+	const struct passwd *pw = getpwnam(m->init.account);
+	if (!pw || pw->pw_uid == 0) {
+		log_error("account %s for the processes on the network is missing: useradd -r -s "
+			  "/usr/sbin/nologin -d / %s",
+		    m->init.account, m->init.account);
+		return QERR_NOTFOUND;
+	}
+	n->uid = pw->pw_uid;
+	n->gid = pw->pw_gid;
+	return 0;
+}
+
+static int
+send_init(struct monitor *m, int listener_fd)
+{
+	char dir[] = EMPTY_DIR, none[] = "";
+	struct smsg_ninit n = {.admit = m->init.admit,
+	    .grace_ns = m->conf->login_grace_ns,
+	    .log_level = m->init.log_level,
+	    .max_auth_tries = m->conf->max_auth_tries,
+	    .chroot_dir = m->init.user_mode ? none : dir};
+	memcpy(n.host_pk, m->host_pk, sizeof n.host_pk);
+	int r = net_account(m, &n);
+	if (r < 0)
+		return r;
+	struct buf b;
+	buf_init(&b, IPC_BODY_MAX);
+	r = smsg_put_ninit(&b, &n);
+	if (r == 0)
+		r = ipc_send(m->net, MN_INIT, &b, &listener_fd, 1);
+	buf_free(&b);
+	return r;
+}
+
+/* Without a socket of its own the connection is served through the listener. */
+static int
+send_socket(struct monitor *m)
+{
+	if (m->init.admit.steered)
+		return 0;
+	int fd = udpsock_connected(&m->init.admit.path);
+	if (fd < 0) {
+		log_debug("no socket of its own: %s", qerr_str(QERR_SYS));
+		return 0;
+	}
+	struct smsg_path p = {.path = m->init.admit.path};
+	struct buf b;
+	buf_init(&b, IPC_BODY_MAX);
+	int r = smsg_put_path(&b, &p);
+	if (r == 0)
+		r = ipc_send(m->net, MN_SOCKET, &b, &fd, 1);
+	buf_free(&b);
+	fd_close(&fd);
+	return r;
+}
+
+static int
+on_init(void *ctx, struct rd *body, int *fds)
+{
+	struct monitor *m = ctx;
+	int r = smsg_get_minit(body, &m->init);
+	if (r < 0)
+		return r;
+	m->have_init = true;
+	r = keep_key(m, m->init.host_sk);
+	if (r == 0)
+		r = keep_config(m, m->init.config);
+	m->init.host_sk = m->init.config = (struct bytes){0};
+	if (r < 0)
+		return r;
+	set_up_log(m);
+	m->env.src = m->src;
+	m->env.path = m->init.admit.path;
+	m->env.only_uid = m->init.user_mode ? getuid() : (uid_t)-1;
+	r = net_channel(m);
+	if (r == 0)
+		r = send_init(m, fds[0]);
+	if (r == 0)
+		r = send_socket(m);
+	return r == 0 ? ipc_send(m->net, MN_GO, NULL, NULL, 0) : r;
+}
+
+static const struct ipc_row sup_rows[] = {
+	{SM_INIT, "SM_INIT", 1, 1, 1, on_init},
+};
+
+/* The supervisor may be restarted; connections live on. */
+static void
+sup_closed(void *ctx, int err)
+{
+	struct monitor *m = ctx;
+	(void)err;
+	ipc_free(&m->sup);
+}
+
+static void
+on_grace(void *arg)
+{
+	struct monitor *m = arg;
+	char peer[512];
+	if (m->logged_in || m->phase == PH_ENDING)
+		return;
+	log_msg(m->validated ? LOG_L_INFO : LOG_L_DEBUG1, "Timeout before authentication for %s",
+	    monitor_peer(m, peer, sizeof peer));
+	monitor_end(m, TP_E_TIMEOUT, "timeout before authentication (LoginGraceTime)");
+}
+
+static void
+on_terminate(void *arg, int signo)
+{
+	(void)signo;
+	monitor_end(arg, TP_E_ADMIN, "ended by the administrator");
+}
+
+static int
+set_up_loop(struct monitor *m)
+{
+	int r = ev_signal_new(&m->sigchld, m->ev, SIGCHLD, monitor_on_sigchld, m);
+	if (r == 0)
+		r = ev_signal_new(&m->sigterm, m->ev, SIGTERM, on_terminate, m);
+	if (r == 0)
+		r = ev_signal_new(&m->sigint, m->ev, SIGINT, on_terminate, m);
+	if (r == 0)
+		r = ev_timer_new(&m->grace, m->ev, on_grace, m);
+	if (r == 0 && m->conf->login_grace_ns > 0)
+		ev_timer_at(m->grace, ev_now(m->ev) + m->conf->login_grace_ns);
+	return r;
+}
+
+int
+monitor_set_up(struct monitor *m, int fd)
+{
+	int r = ev_new(&m->ev);
+	if (r < 0) {
+		fd_close(&fd);
+		return r;
+	}
+	r = ipc_new(&m->sup, m->ev, fd, sup_rows, sizeof sup_rows / sizeof sup_rows[0], m, sup_closed);
+	if (r == 0)
+		r = ipc_recv_one(m->sup, INIT_TIMEOUT);
+	if (r == 0)
+		r = auth_new(&m->auth, &m->env);
+	return r == 0 ? set_up_loop(m) : r;
+}
