@@ -1,4 +1,5 @@
 /* Looking host keys up in known_hosts files. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct hit {
 };
 /* What all lines so far say of one name; by kh_status. */
 struct tally {
-	char *name;       /* lower case; NULL: not asked for */
+	const char *name; /* NULL: not asked for */
 	struct hit hit[KH_REVOKED + 1];
 };
 
@@ -47,8 +48,7 @@ kh_host_name(const char *host, unsigned port)
 					  : str_printf("[%s]:%u", host, port);
 
 	for (char *p = s; p && *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
+		*p = (char)tolower((unsigned char)*p);
 	return s;
 }
 
@@ -262,24 +262,18 @@ static int
 check(const char *const *files, size_t nfiles, const uint8_t *text, size_t n, const char *host,
     const char *ip, const struct pubkey *k, struct kh_result *r)
 {
-	struct tally t[2] = {{.name = kh_host_name(host, 0)}, {.name = NULL}};
+	struct tally t[2] = {{.name = host}, {.name = ip}};
 	int err = 0;
 
-	if (ip)
-		t[1].name = kh_host_name(ip, 0);
-	if (!t[0].name || (ip && !t[1].name))
-		err = QERR_NOMEM;
 	memset(r, 0, sizeof(*r));
 	r->status = r->ip_status = KH_NEW;
 	for (size_t i = 0; i < nfiles && !err; i++)
 		err = text ? scan_text(t, files[i], text, n, k) : scan_file(t, files[i], k);
 	if (!err)
 		err = conclude(r, t);
-	for (int i = 0; i < 2; i++) {
-		free(t[i].name);
+	for (int i = 0; i < 2; i++)
 		for (int st = 0; st <= KH_REVOKED; st++)
 			free(t[i].hit[st].text);
-	}
 	if (err)
 		kh_result_free(r);
 	return err;
