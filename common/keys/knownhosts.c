@@ -1,5 +1,4 @@
 /* Looking host keys up in known_hosts files. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,7 +25,7 @@ struct hit {
 };
 /* What all lines so far say of one name; by kh_status. */
 struct tally {
-	const char *name; /* NULL: not asked for */
+	char *name;       /* lower case; NULL: not asked for */
 	struct hit hit[KH_REVOKED + 1];
 };
 
@@ -48,7 +47,8 @@ kh_host_name(const char *host, unsigned port)
 					  : str_printf("[%s]:%u", host, port);
 
 	for (char *p = s; p && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
 	return s;
 }
 
@@ -262,18 +262,24 @@ static int
 check(const char *const *files, size_t nfiles, const uint8_t *text, size_t n, const char *host,
     const char *ip, const struct pubkey *k, struct kh_result *r)
 {
-	struct tally t[2] = {{.name = host}, {.name = ip}};
+	struct tally t[2] = {{.name = kh_host_name(host, 0)}, {.name = NULL}};
 	int err = 0;
 
+	if (ip)
+		t[1].name = kh_host_name(ip, 0);
+	if (!t[0].name || (ip && !t[1].name))
+		err = QERR_NOMEM;
 	memset(r, 0, sizeof(*r));
 	r->status = r->ip_status = KH_NEW;
 	for (size_t i = 0; i < nfiles && !err; i++)
 		err = text ? scan_text(t, files[i], text, n, k) : scan_file(t, files[i], k);
 	if (!err)
 		err = conclude(r, t);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		free(t[i].name);
 		for (int st = 0; st <= KH_REVOKED; st++)
 			free(t[i].hit[st].text);
+	}
 	if (err)
 		kh_result_free(r);
 	return err;

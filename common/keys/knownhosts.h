@@ -25,7 +25,7 @@ struct kh_result {
 void kh_result_free(struct kh_result *r);
 /* "host", or "[host]:port" where port is not 22. Lower case. Fresh memory. */
 char *kh_host_name(const char *host, unsigned port);
-/* Looks the host up (name as from kh_host_name, or a HostKeyAlias in lower case; ip, likewise, or NULL) in all files in
+/* Looks the host up (name as from kh_host_name, or a HostKeyAlias, case does not matter; ip, likewise, or NULL) in all files in
  * order; a file that cannot be opened counts as empty. Malformed lines are logged as path:line and skipped (of a line for another host the
  * key is not looked at). Of several keys that differ, the last decides path and line, as in ssh. Exactly these names are looked up:
  * that ssh tries a host on another port also without the port is the caller's (it depends on HostKeyAlias).
