@@ -1,0 +1,71 @@
+/* The transport's server side, and what it needs from the other roles. */
+#include <string.h>
+
+#include "common/base/err.h"
+#include "server/net/net.h"
+
+static int
+host_sign(void *arg, const uint8_t *data, size_t n, uint8_t sig[64])
+{
+	return monlink_sign(arg, data, n, sig);
+}
+
+static void
+host_need_cids(void *arg, unsigned count)
+{
+	lstlink_need_cids(arg, count);
+}
+
+static void
+host_send_steered(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n)
+{
+	lstlink_dgram(arg, LN_SEND, path, ecn, p, n);
+}
+
+static void
+host_foreign(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n)
+{
+	lstlink_dgram(arg, LN_FOREIGN, path, ecn, p, n);
+}
+
+static void
+host_path_validated(void *arg, const struct tp_path *path)
+{
+	monlink_path(arg, path);
+}
+
+int
+quichost_start(struct net *net)
+{
+	const struct smsg_ninit *init = &net->setup.init;
+	const struct smsg_admit *admit = &init->admit;
+	const struct quic_server_host host = {
+		.sign = host_sign,
+		.need_cids = host_need_cids,
+		.send_steered = host_send_steered,
+		.foreign = host_foreign,
+		.path_validated = host_path_validated,
+		.arg = net,
+	};
+	struct quic_server_cfg cfg = {
+		.path = admit->path,
+		.odcid = admit->odcid,
+		.retry_scid = admit->retry_scid,
+		.scid = admit->cids.v[0],
+		.client_scid = admit->client_scid,
+		.version = admit->version,
+		.validated = admit->validated != 0,
+		.fd = net->setup.socket_fd,
+	};
+	int r;
+
+	memcpy(cfg.host_key, init->host_pk, sizeof(cfg.host_key));
+	quic_limits_server(&cfg.limits);
+	net->setup.socket_fd = -1;
+	r = quic_server_new(&net->conn, net->ev, &cfg, &host, &net_conn_ops, net);
+	if (r < 0)
+		return r;
+	if (admit->cids.n > 1)
+		quic_server_add_cids(net->conn, admit->cids.v + 1, admit->cids.n - 1);
+	return 0;
+}
