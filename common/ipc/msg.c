@@ -29,7 +29,7 @@ attach_fds(struct msghdr *mh, union control *c, const int *fds, size_t nfds)
 	memset(c, 0, sizeof(*c));
 	mh->msg_control = c->space;
 	mh->msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	cm = CMSG_FIRSTHDR(mh);
+	cm = &c->align; /* what CMSG_FIRSTHDR gives, and never NULL */
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(nfds * sizeof(int));

@@ -318,9 +318,12 @@ int
 broker_run(int fd)
 {
 	struct broker b = {0};
+	int r;
+
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)chdir("/");
-	int r = set_up(&b, fd);
+	if (chdir("/") != 0)
+		log_verbose("cannot change to /: %s", strerror(errno));
+	r = set_up(&b, fd);
 	if (r == 0)
 		r = ev_run(b.ev);
 	if (r < 0)
