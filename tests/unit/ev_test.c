@@ -121,6 +121,39 @@ same_time_runs_in_order_of_arming(void **state)
 }
 
 static void
+check_turn(void *arg)
+{
+	static size_t turn;
+	size_t *mine = arg;
+
+	assert_int_equal(*mine, turn % 20);
+	turn++;
+}
+
+static void
+equal_times_keep_their_order_in_the_heap(void **state)
+{
+	struct ev_timer *t[20];
+	size_t turn[20];
+	struct ev *ev;
+
+	(void)state;
+	assert_int_equal(ev_new_virtual(&ev, 0), 0);
+	for (size_t i = 0; i < 20; i++) {
+		turn[i] = i;
+		assert_int_equal(ev_timer_new(&t[i], ev, check_turn, &turn[i]), 0);
+	}
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 20; i++)
+			ev_timer_at(t[i], 1000);
+		ev_virtual_run(ev, 2000);
+	}
+	for (size_t i = 0; i < 20; i++)
+		ev_timer_free(&t[i]);
+	ev_free(&ev);
+}
+
+static void
 past_means_soon_not_now(void **state)
 {
 	struct seen s;
@@ -523,6 +556,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(virtual_timers_run_in_order),
 		cmocka_unit_test(same_time_runs_in_order_of_arming),
+		cmocka_unit_test(equal_times_keep_their_order_in_the_heap),
 		cmocka_unit_test(past_means_soon_not_now),
 		cmocka_unit_test(timer_may_free_itself_and_others),
 		cmocka_unit_test(many_timers_stay_ordered),
