@@ -113,10 +113,14 @@ str_b64(const void *p, size_t n)
 uint8_t *
 str_b64_decode(const char *s, size_t n, size_t *outlen)
 {
-	uint8_t *p = malloc(n / 4 * 3 + 3);
+	uint8_t *p;
 
 	*outlen = 0;
-	if (p == NULL)
+	/* libsodium 1.0.18 takes bytes past ASCII for digits. */
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] >= 0x80)
+			return NULL;
+	if ((p = malloc(n / 4 * 3 + 3)) == NULL)
 		return NULL;
 	if (sodium_base642bin(p, n / 4 * 3 + 3, s, n, NULL, outlen, NULL,
 	    sodium_base64_VARIANT_ORIGINAL) != 0) {

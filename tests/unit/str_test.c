@@ -174,7 +174,7 @@ base64_both_ways(void **state)
 	} t[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
 	    {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\377\376", "//4="}};
 	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Zm9v=", "Zm 9v", "Zm9v\n",
-	    "Zh==", "Zm9_", "====", "Zg==Zg=="};
+	    "Zh==", "Zm9_", "Zm9\366", "====", "Zg==Zg=="};
 	uint8_t *p;
 	char *s;
 	size_t n;
