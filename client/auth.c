@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "client/addkeys.h"
 #include "client/ask.h"
 #include "client/tty.h"
 #include "common/base/err.h"
@@ -34,42 +35,9 @@ struct auth {
 	enum waiting waiting;
 	struct ask *ask;
 	unsigned attempt;       /* passphrases tried for id */
-	struct auth_addkeys addkeys;
+	struct addkeys addkeys;
 	char *methods;          /* the server's last list */
 };
-
-int
-auth_addkeys_parse(struct auth_addkeys *k, const char *value)
-{
-	static const struct {
-		const char *word;
-		struct auth_addkeys means;
-	} words[] = {
-		{"no", {false, false, false, 0}},
-		{"yes", {true, false, false, 0}},
-		{"ask", {true, true, false, 0}},
-		{"confirm", {true, false, true, 0}},
-	};
-	uint64_t seconds;
-
-	memset(k, 0, sizeof(*k));
-	if (!value)
-		return 0;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(value, words[i].word) == 0)
-			return *k = words[i].means, 0;
-	if (strncasecmp(value, "confirm", 7) == 0 && strchr(" \t,", value[7])) {
-		k->confirm = true;
-		value += 7 + strspn(value + 7, " \t,");
-	}
-	if (str_to_time(value, &seconds) < 0 || seconds == 0 || seconds > UINT32_MAX) {
-		memset(k, 0, sizeof(*k));
-		return QERR_FORMAT;
-	}
-	k->add = true;
-	k->lifetime = (uint32_t)seconds;
-	return 0;
-}
 
 static void try_next(struct auth *a);
 
@@ -539,7 +507,7 @@ auth_new(struct auth **out, struct ev *ev, struct tp_conn *conn, const struct cc
 		return QERR_NOMEM;
 	*a = (struct auth){.ev = ev, .conn = conn, .conf = conf, .keys = keys, .hostkey = hostkey,
 	    .ops = ops, .arg = arg};
-	auth_addkeys_parse(&a->addkeys, conf->add_keys_to_agent);
+	addkeys_parse(&a->addkeys, conf->add_keys_to_agent);
 	rc = tp_conn_export(conn, WIRE_EXPORTER_LABEL, a->exporter, sizeof(a->exporter));
 	if (rc == 0)
 		rc = open_control(a);

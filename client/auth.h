@@ -22,12 +22,4 @@ int auth_new(struct auth **out, struct ev *ev, struct tp_conn *conn, const struc
     struct keyring *keys, const struct pubkey *hostkey, const struct auth_ops *ops, void *arg);
 void auth_free(struct auth **a);
 
-/* AddKeysToAgent's value, read once. */
-struct auth_addkeys {
-	bool add, ask, confirm;
-	uint32_t lifetime; /* seconds, 0: for ever */
-};
-/* "no", "yes", "ask", "confirm", a time, or "confirm" and a time. QERR_FORMAT. */
-int auth_addkeys_parse(struct auth_addkeys *k, const char *value);
-
 #endif

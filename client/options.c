@@ -16,6 +16,7 @@ struct parse {
 	char letter;
 	int tty;            /* 0 none, 1 -t, 2 -tt, -1 -T */
 	const char *target; /* the host argument as written */
+	bool late_user;     /* -l came behind it */
 	struct strlist settings, origins; /* in order; flags that always win are put before them */
 };
 
@@ -102,7 +103,10 @@ static int
 on_user(struct parse *p, const struct flag *f, const char *arg)
 {
 	(void)f;
-	return p->o->user ? 0 : set_text(&p->o->user, arg);
+	if (p->o->user)
+		return 0;
+	p->late_user = p->target != NULL;
+	return set_text(&p->o->user, arg);
 }
 
 static int
@@ -361,9 +365,11 @@ apply_target(struct parse *p)
 	rc = target_parse(&t, p->target, &bad);
 	if (rc < 0) {
 		buf_printf(p->why, "qsh: %s: %s\n", p->target, bad);
+		rc = QERR_INVAL;
 		goto out;
 	}
-	if (t.user && !p->o->user) {
+	if (t.user && (!p->o->user || p->late_user)) {
+		free(p->o->user);
 		p->o->user = t.user;
 		t.user = NULL;
 	}
