@@ -52,11 +52,15 @@ MESSAGE(linit,
 	FIELD(linit, token_key),
 	FIELD(linit, reset_key),
 	FIELD(linit, server_id),
+	FIELD_MAX(linit, chroot_dir, PATH_MAXB),
+	FIELD(linit, uid),
+	FIELD(linit, gid),
 	FIELD(linit, limits))
 MESSAGE(dgram,
 	FIELD(dgram, path),
 	FIELD(dgram, ecn),
 	FIELD_MAX(dgram, data, DGRAM_MAX))
+MESSAGE(cids, {.kind = FIELD_CIDS, .off = 0, .min = 0, .max = SMSG_CIDS_MAX})
 MESSAGE(admit,
 	FIELD(admit, slot),
 	FIELD(admit, path),

@@ -23,6 +23,7 @@ enum smsg_type {
 	SL_SLOT_AUTHED,   /* S>L struct smsg_slot */
 	SL_SLOT_GONE,     /* S>L struct smsg_slot: its monitor has ended */
 	SL_LOG,           /* L>S struct smsg_log */
+	SL_EXPIRED,       /* L>S struct smsg_slot: its address was not validated in time: end it */
 	/* supervisor - monitor */
 	SM_INIT = 20,     /* S>M once, 1 fd (net's end of the LN channel): struct smsg_minit */
 	SM_AUTHED,        /* M>S once, empty */
@@ -87,6 +88,8 @@ struct smsg_linit {
 	uint8_t token_key[32];          /* Retry and NEW_TOKEN */
 	uint8_t reset_key[32];          /* stateless reset */
 	uint8_t server_id[4];
+	char *chroot_dir;               /* "" none (user mode) */
+	uint32_t uid, gid;              /* to change to; 0: stay */
 	struct smsg_limits limits;
 };
 struct smsg_dgram {

@@ -57,7 +57,7 @@ struct option {
 };
 
 static const struct option set_options[] = {
-	{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF},
+	{SOL_SOCKET, SO_RCVBUF}, {SOL_SOCKET, SO_SNDBUF}, {SOL_SOCKET, SO_SNDBUFFORCE},
 	{IPPROTO_IP, IP_TOS}, {IPPROTO_IP, IP_MTU_DISCOVER}, {IPPROTO_IP, IP_RECVTOS},
 	{IPPROTO_IP, IP_PKTINFO},
 	{IPPROTO_IPV6, IPV6_TCLASS}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
@@ -222,7 +222,7 @@ sandbox_net(void)
 #ifdef QSH_SANITIZERS
 /* The leak checker traces the process from a clone of it, which no sandbox permits; a program with a sandbox
  * does without. */
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int
 __lsan_is_turned_off(void)
 {
