@@ -1,0 +1,196 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "common/ipc/ipc.h"
+#include "server/ipc/role.h"
+#include "server/supervisor/mchild.h"
+
+#define INIT_TITLE "connection"
+
+struct mchild {
+	struct mchildren *all;
+	struct mchild *next;
+	struct ipc *ipc;     /* until the user is known: afterwards there is nothing to say */
+	pid_t pid;
+	uint64_t generation;
+	uint32_t slot;
+	bool authed;
+};
+
+struct mchildren {
+	struct ev *ev;
+	struct mchild *first;
+	mchild_authed_fn *authed;
+	void *arg;
+};
+
+int
+mchildren_new(struct mchildren **out, struct ev *ev, mchild_authed_fn *authed, void *arg)
+{
+	struct mchildren *m = calloc(1, sizeof(*m));
+
+	*out = m;
+	if (m == NULL)
+		return QERR_NOMEM;
+	m->ev = ev;
+	m->authed = authed;
+	m->arg = arg;
+	return 0;
+}
+
+static void
+mchild_free(struct mchild *c)
+{
+	ipc_free(&c->ipc);
+	free(c);
+}
+
+void
+mchildren_free(struct mchildren **mp)
+{
+	struct mchildren *m = *mp;
+
+	if (m == NULL)
+		return;
+	while (m->first != NULL) {
+		struct mchild *c = m->first;
+
+		m->first = c->next;
+		mchild_free(c);
+	}
+	free(m);
+	*mp = NULL;
+}
+
+static int
+on_authed(void *ctx, struct rd *body, int *fds)
+{
+	struct mchild *c = ctx;
+
+	(void)body;
+	(void)fds;
+	c->authed = true;
+	c->all->authed(c->all->arg, c->generation, c->slot);
+	/* A session costs the supervisor no descriptor. */
+	ipc_free(&c->ipc);
+	return 0;
+}
+
+/* It is ending, or does not want to be heard: SIGCHLD tells. */
+static void
+on_closed(void *ctx, int err)
+{
+	struct mchild *c = ctx;
+
+	if (err != 0)
+		log_error("monitor %ld: %s", (long)c->pid, qerr_str(err));
+	ipc_free(&c->ipc);
+}
+
+static const struct ipc_row rows[] = {
+	{SM_AUTHED, "SM_AUTHED", 1, 1, 0, on_authed},
+};
+
+static int
+send_init(struct ipc *ipc, const struct smsg_minit *init, int fd)
+{
+	struct buf b;
+	int err;
+
+	buf_init_secret(&b, IPC_BODY_MAX);
+	err = smsg_put_minit(&b, init);
+	if (err == 0)
+		err = ipc_send(ipc, SM_INIT, &b, &fd, 1);
+	buf_free(&b);
+	return err;
+}
+
+int
+mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init, int fd,
+    bool keep_stderr)
+{
+	const struct role_user who = {.change = false, .new_session = true};
+	struct mchild *c = calloc(1, sizeof(*c));
+	int pair[2] = {-1, -1}, err = QERR_NOMEM;
+
+	if (c == NULL || (err = ipc_pair(pair)) != 0)
+		goto fail;
+	c->all = m;
+	c->generation = generation;
+	c->slot = init->admit.slot;
+	c->pid = role_start("qshd-monitor", INIT_TITLE, pair[1], &who, keep_stderr);
+	if (c->pid < 0) {
+		err = (int)c->pid;
+		goto fail;
+	}
+	fd_close(&pair[1]);
+	err = ipc_new(&c->ipc, m->ev, pair[0], rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
+	pair[0] = -1;
+	if (err == 0)
+		err = send_init(c->ipc, init, fd);
+	if (err != 0)
+		goto fail; /* it ends as its channel does, and is reaped as nobody's */
+	c->next = m->first;
+	m->first = c;
+	return 0;
+fail:
+	log_error("cannot start %s/qshd-monitor: %s", QSH_LIBEXECDIR, qerr_str(err));
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+	if (c != NULL)
+		mchild_free(c);
+	return err;
+}
+
+void
+mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot)
+{
+	for (struct mchild *c = m->first; c != NULL; c = c->next)
+		if (c->generation == generation && c->slot == slot && !c->authed)
+			(void)kill(c->pid, SIGTERM);
+}
+
+bool
+mchildren_reaped(struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot)
+{
+	struct mchild **at = &m->first, *c;
+
+	while (*at != NULL && (*at)->pid != pid)
+		at = &(*at)->next;
+	c = *at;
+	if (c == NULL)
+		return false;
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
+		log_error("monitor %ld was ended by signal %d (%s)", (long)pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	*generation = c->generation;
+	*slot = c->slot;
+	*at = c->next;
+	mchild_free(c);
+	return true;
+}
+
+unsigned
+mchildren_count(const struct mchildren *m)
+{
+	unsigned n = 0;
+
+	for (const struct mchild *c = m->first; c != NULL; c = c->next)
+		n++;
+	return n;
+}
+
+unsigned
+mchildren_starting(const struct mchildren *m)
+{
+	unsigned n = 0;
+
+	for (const struct mchild *c = m->first; c != NULL; c = c->next)
+		n += !c->authed;
+	return n;
+}

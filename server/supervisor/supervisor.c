@@ -1,0 +1,542 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "server/supervisor/lchild.h"
+#include "server/supervisor/mchild.h"
+#include "server/supervisor/notify.h"
+#include "server/supervisor/supervisor.h"
+
+#define EXIT_FATAL      255
+#define UNVALIDATED_MAX 10
+#define UNVALIDATED_NS  (3 * NS_PER_S)
+#define LIVED_LONG      (30 * NS_PER_S) /* a listener that did so may be started again at once */
+#define RESTART_MAX     (60 * NS_PER_S)
+#define STOP_PATIENCE   (2 * NS_PER_S)
+
+struct supervisor {
+	struct ev *ev;
+	const struct options *options;
+	struct setup *setup;
+	struct sockets socks;
+	struct smsg_linit keys;
+	char *empty_dir;
+	int ready_fd;
+
+	struct lchild *listener;    /* NULL: between two of them */
+	pid_t listener_pid;         /* 0: reaped */
+	uint64_t generation;        /* of listeners */
+	uint64_t started;           /* when the last one was */
+	uint64_t restart_delay;
+	struct ev_timer *restart, *give_up;
+	struct mchildren *monitors;
+	struct ev_signal *signals[6];
+
+	bool ready;                 /* a listener has been */
+	bool stopping;
+	bool served;                /* -d: the one connection came */
+	int status;
+};
+
+static int start_listener(struct supervisor *s);
+
+static void
+fill_limits(const struct supervisor *s, struct smsg_limits *l)
+{
+	const struct sconf *c = s->setup->conf;
+
+	*l = (struct smsg_limits){
+		.startups_begin = c->startups_begin,
+		.startups_rate = c->startups_rate,
+		.startups_full = c->startups_full,
+		.unvalidated_max = UNVALIDATED_MAX,
+		.unvalidated_ns = UNVALIDATED_NS,
+		.log_level = (uint8_t)s->setup->level,
+	};
+}
+
+/* ---- end ---- */
+
+static void
+stop_now(struct supervisor *s, int status)
+{
+	s->status = status;
+	ev_stop(s->ev);
+}
+
+static void
+on_give_up(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->listener_pid > 0)
+		(void)kill(s->listener_pid, SIGKILL);
+	stop_now(s, s->status);
+}
+
+/* Stops listening. Connections live on in their own processes. */
+static void
+stop(struct supervisor *s, int status)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	s->status = status;
+	notify_state("STOPPING=1");
+	ev_timer_stop(s->restart);
+	lchild_free(&s->listener);
+	sockets_free(&s->socks);
+	/* The port is to be free when we are gone. */
+	if (s->listener_pid > 0)
+		ev_timer_at(s->give_up, ev_now(s->ev) + STOP_PATIENCE);
+	else
+		stop_now(s, status);
+}
+
+/* ---- readiness ---- */
+
+static void
+announce_line(const struct supervisor *s, const char *line)
+{
+	log_info("%s", line);
+	/* Who runs it by hand wants to know where to go. */
+	if (s->setup->user_mode && !s->options->quiet && !s->options->log_stderr)
+		(void)fprintf(stderr, "qshd: %s\n", line);
+}
+
+static void
+announce(const struct supervisor *s)
+{
+	char *fp = pubkey_fingerprint(&s->setup->host_key.pub, "sha256"), *line;
+
+	for (size_t i = 0; i < s->socks.n; i++) {
+		line = str_printf("listening on %s", addr_show(&s->socks.v[i].addr));
+		if (line != NULL)
+			announce_line(s, line);
+		free(line);
+	}
+	line = str_printf("host key %s %s (%s)", pubkey_short_type(&s->setup->host_key.pub),
+	    fp != NULL ? fp : "", s->setup->host_key_path);
+	if (line != NULL)
+		announce_line(s, line);
+	free(line);
+	free(fp);
+}
+
+static void
+write_pidfile(const struct supervisor *s)
+{
+	const char *path = s->setup->conf->pid_file;
+	pid_t holder;
+	int err;
+
+	if (path == NULL || s->options->debug > 0)
+		return;
+	err = pidfile_write(path, &holder);
+	if (err == QERR_EXISTS)
+		log_error("PidFile %s belongs to process %ld, which lives: not written", path,
+		    (long)holder);
+	else if (err != 0)
+		log_error("PidFile %s: %s", path, qerr_str(err));
+}
+
+static void
+first_ready(struct supervisor *s)
+{
+	s->ready = true;
+	write_pidfile(s);
+	if (!s->options->log_stderr && s->options->log_file == NULL)
+		log_to_syslog(s->setup->conf->log_facility);
+	log_set_level(s->setup->level);
+	announce(s);
+	if (!s->options->foreground &&
+	    daemon_ready(&s->ready_fd, s->options->log_stderr) != 0) {
+		log_error("cannot become a daemon: %s", qerr_str(QERR_SYS));
+		stop(s, EXIT_FATAL);
+		return;
+	}
+	notify_state("READY=1");
+}
+
+/* ---- the listener ---- */
+
+static void
+on_ready(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (!s->ready)
+		first_ready(s);
+	else
+		log_info("the listener runs again");
+}
+
+static void
+refuse(struct supervisor *s, uint32_t slot)
+{
+	if (s->listener != NULL)
+		lchild_slot_gone(s->listener, slot);
+}
+
+static void
+on_admit(void *arg, const struct smsg_admit *m, int *fd)
+{
+	struct supervisor *s = arg;
+	const struct setup *set = s->setup;
+	const struct smsg_minit init = {
+		.admit = *m,
+		.host_sk = {set->host_key.sk, 64},
+		.config = {buf_data(&set->config), buf_len(&set->config)},
+		.user_mode = set->user_mode,
+		.log_stderr = s->options->log_stderr,
+		.log_level = (uint8_t)set->level,
+		.log_file = s->options->log_file,
+		.account = set->conf->account,
+		.debug = s->options->debug > 0,
+	};
+
+	if (s->options->debug > 0 && s->served) {
+		log_debug("debug mode serves one connection: another one is refused");
+		refuse(s, m->slot);
+		return;
+	}
+	/* The listener keeps to the limits; one that was taken over might not. */
+	if (mchildren_starting(s->monitors) >= set->conf->startups_full + UNVALIDATED_MAX) {
+		log_error("the listener admits more connections than it may: one is refused");
+		refuse(s, m->slot);
+		return;
+	}
+	s->served = true;
+	if (mchildren_start(s->monitors, s->generation, &init, *fd, s->options->log_stderr) != 0)
+		refuse(s, m->slot);
+}
+
+static void
+on_expired(void *arg, uint32_t slot)
+{
+	struct supervisor *s = arg;
+
+	mchildren_expire(s->monitors, s->generation, slot);
+}
+
+static void
+plan_restart(struct supervisor *s)
+{
+	uint64_t now = ev_now(s->ev);
+
+	if (now - s->started > LIVED_LONG)
+		s->restart_delay = 0;
+	log_error("the listener ended: starting it again in %u s",
+	    (unsigned)(s->restart_delay / NS_PER_S));
+	ev_timer_at(s->restart, now + s->restart_delay);
+	s->restart_delay = s->restart_delay == 0 ? NS_PER_S : 2 * s->restart_delay;
+	if (s->restart_delay > RESTART_MAX)
+		s->restart_delay = RESTART_MAX;
+}
+
+/* Its channel is closed. Whatever is left of it must not hold the port. */
+static void
+on_gone(void *arg, int err)
+{
+	struct supervisor *s = arg;
+
+	if (err != 0)
+		log_error("channel of the listener: %s", qerr_str(err));
+	lchild_free(&s->listener);
+	if (s->listener_pid > 0)
+		(void)kill(s->listener_pid, SIGKILL);
+	if (!s->ready) {
+		log_error("the listener ended before it was ready");
+		stop(s, EXIT_FATAL);
+	} else if (!s->stopping) {
+		plan_restart(s);
+	}
+}
+
+static const struct lchild_ops listener_ops = {
+	.ready = on_ready,
+	.admit = on_admit,
+	.expired = on_expired,
+	.gone = on_gone,
+};
+
+static int
+start_listener(struct supervisor *s)
+{
+	struct smsg_linit init = s->keys;
+	int err;
+
+	init.chroot_dir = s->setup->user_mode ? NULL : s->empty_dir;
+	init.uid = s->setup->uid;
+	init.gid = s->setup->gid;
+	fill_limits(s, &init.limits);
+	s->generation++;
+	s->started = ev_now(s->ev);
+	err = lchild_new(&s->listener, s->ev, &init, &s->socks,
+	    s->options->log_stderr || s->options->foreground, &listener_ops, s);
+	if (err == 0)
+		s->listener_pid = lchild_pid(s->listener);
+	sodium_memzero(&init, sizeof(init));
+	return err;
+}
+
+static void
+on_restart(void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->listener_pid > 0) /* not reaped yet: see on_child */
+		ev_timer_at(s->restart, ev_now(s->ev) + 10 * NS_PER_MS);
+	else if (start_listener(s) != 0)
+		plan_restart(s);
+}
+
+/* ---- children ---- */
+
+static void
+on_authed(void *arg, uint64_t generation, uint32_t slot)
+{
+	struct supervisor *s = arg;
+
+	if (s->listener != NULL && generation == s->generation)
+		lchild_authed(s->listener, slot);
+}
+
+static void
+listener_reaped(struct supervisor *s, int status)
+{
+	s->listener_pid = 0;
+	if (WIFSIGNALED(status) && !s->stopping)
+		log_error("the listener was ended by signal %d (%s)%s", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)),
+		    WTERMSIG(status) == SIGSYS ? ": it made a system call that its sandbox forbids" : "");
+	if (s->stopping)
+		stop_now(s, s->status);
+}
+
+static void
+child_reaped(struct supervisor *s, pid_t pid, int status)
+{
+	uint64_t generation;
+	uint32_t slot;
+
+	if (pid == s->listener_pid) {
+		listener_reaped(s, status);
+		return;
+	}
+	if (!mchildren_reaped(s->monitors, pid, status, &generation, &slot))
+		return;
+	if (s->listener != NULL && generation == s->generation)
+		lchild_slot_gone(s->listener, slot);
+	if (s->options->debug > 0)
+		stop(s, 0);
+}
+
+static void
+on_child(void *arg, int signo)
+{
+	struct supervisor *s = arg;
+	int status;
+	pid_t pid;
+
+	(void)signo;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		child_reaped(s, pid, status);
+}
+
+/* ---- signals ---- */
+
+static void
+on_stop(void *arg, int signo)
+{
+	struct supervisor *s = arg;
+
+	log_info("received signal %d (%s): no longer listening", signo, strsignal(signo));
+	stop(s, 0);
+}
+
+/* New addresses first: a port that only moves from one to another is never without. */
+static void
+rebind(struct supervisor *s, const struct setup *new)
+{
+	for (size_t i = 0; i < new->nlisten; i++) {
+		if (sockets_find(&s->socks, &new->listen[i]) != NULL ||
+		    sockets_bind(&s->socks, &new->listen[i], 0) != 0)
+			continue;
+		if (s->listener != NULL)
+			lchild_add_socket(s->listener, &s->socks.v[s->socks.n - 1]);
+		log_info("listening on %s", addr_show(&new->listen[i]));
+	}
+	for (size_t i = s->socks.n; i-- > 0;) {
+		struct sock *old = &s->socks.v[i];
+		bool wanted = false;
+
+		for (size_t k = 0; k < new->nlisten && !wanted; k++)
+			wanted = addr_equal(&old->addr, &new->listen[k]);
+		if (wanted || s->socks.n == 1) /* never none, whatever failed above */
+			continue;
+		log_info("no longer listening on %s", addr_show(&old->addr));
+		if (s->listener != NULL)
+			lchild_drop_socket(s->listener, &old->addr);
+		sockets_drop(&s->socks, old);
+	}
+}
+
+static void
+move_pidfile(const struct setup *old, const struct supervisor *s)
+{
+	const char *a = old->conf->pid_file, *b = s->setup->conf->pid_file;
+
+	if (a != NULL && b != NULL && strcmp(a, b) == 0)
+		return;
+	if (a != NULL && s->options->debug == 0)
+		pidfile_remove(a);
+	write_pidfile(s);
+}
+
+static void
+reload(struct supervisor *s, struct setup *new)
+{
+	struct setup *old = s->setup;
+	struct smsg_limits limits;
+
+	if (new->host_key.sk == NULL) { /* removed meanwhile: we still have it */
+		struct privkey none = new->host_key;
+		char *path = new->host_key_path;
+
+		new->host_key = old->host_key;
+		new->host_key_path = old->host_key_path;
+		old->host_key = none;
+		old->host_key_path = path;
+	}
+	s->setup = new;
+	rebind(s, new);
+	fill_limits(s, &limits);
+	if (s->listener != NULL)
+		lchild_limits(s->listener, &limits);
+	log_set_level(new->level);
+	move_pidfile(old, s);
+	setup_free(&old);
+}
+
+static void
+on_hup(void *arg, int signo)
+{
+	struct supervisor *s = arg;
+	struct setup *new;
+	char state[64];
+
+	(void)signo;
+	if (s->stopping || !s->ready)
+		return;
+	log_info("received SIGHUP: reading the configuration again");
+	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)(clock_mono() / NS_PER_US));
+	notify_state(state);
+	if (setup_load(&new, s->options, s->setup->user_mode, false) == 0)
+		reload(s, new);
+	else
+		log_error("the configuration has errors: the one from before stays in force");
+	notify_state("READY=1");
+}
+
+/* ---- life ---- */
+
+static int
+watch_signals(struct supervisor *s)
+{
+	static const struct {
+		int signo;
+		ev_signal_fn *fn;
+	} all[] = {
+		{SIGHUP, on_hup}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGQUIT, on_stop},
+		{SIGCHLD, on_child},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && err == 0; i++)
+		err = ev_signal_new(&s->signals[i], s->ev, all[i].signo, all[i].fn, s);
+	return err;
+}
+
+int
+supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *start)
+{
+	struct supervisor *s = calloc(1, sizeof(*s));
+	int err = QERR_NOMEM;
+
+	if (s == NULL) {
+		setup_free(&start->setup);
+		sockets_free(&start->sockets);
+		goto fail;
+	}
+	s->ev = ev;
+	s->options = start->options;
+	s->setup = start->setup;
+	s->socks = start->sockets;
+	s->keys = *start->keys;
+	s->ready_fd = start->ready;
+	s->status = EXIT_FATAL;
+	start->setup = NULL;
+	start->sockets = (struct sockets){0};
+	if ((s->empty_dir = str_printf("%s/empty", start->rundir)) == NULL ||
+	    (err = mchildren_new(&s->monitors, ev, on_authed, s)) != 0 ||
+	    (err = ev_timer_new(&s->restart, ev, on_restart, s)) != 0 ||
+	    (err = ev_timer_new(&s->give_up, ev, on_give_up, s)) != 0 ||
+	    (err = watch_signals(s)) != 0)
+		goto fail;
+	/* The same after a reboot: whoever comes back to a connection that is gone is told so. */
+	crypto_kdf_derive_from_key(s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset",
+	    s->setup->host_key.sk);
+	if ((err = start_listener(s)) != 0) {
+		supervisor_free(&s);
+		return err; /* logged */
+	}
+	*out = s;
+	return 0;
+fail:
+	log_error("cannot start: %s", qerr_str(err));
+	supervisor_free(&s);
+	return err;
+}
+
+void
+supervisor_free(struct supervisor **sp)
+{
+	struct supervisor *s = *sp;
+
+	if (s == NULL)
+		return;
+	lchild_free(&s->listener);
+	mchildren_free(&s->monitors);
+	for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++)
+		ev_signal_free(&s->signals[i]);
+	ev_timer_free(&s->restart);
+	ev_timer_free(&s->give_up);
+	sockets_free(&s->socks);
+	if (s->ready && s->setup->conf->pid_file != NULL && s->options->debug == 0)
+		pidfile_remove(s->setup->conf->pid_file);
+	setup_free(&s->setup);
+	fd_close(&s->ready_fd);
+	free(s->empty_dir);
+	sodium_memzero(s, sizeof(*s));
+	free(s);
+	*sp = NULL;
+}
+
+int
+supervisor_status(const struct supervisor *s)
+{
+	return s->status;
+}
