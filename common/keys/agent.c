@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -42,14 +43,17 @@ agent_open(struct agent **out, const char *path)
 	if (!a)
 		return QERR_NOMEM;
 	a->timeout = TIMEOUT;
+	/* Non-blocking only once connected: a Unix socket has no connection under way to wait for. Where
+	 * the agent has stopped taking connections, the send timeout ends the wait. */
+	const struct timeval wait = {.tv_sec = TIMEOUT / NS_PER_S};
 	a->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	/* Non-blocking only once connected: a Unix socket has no connection under way to wait for. */
 	if (a->fd < 0 || fd_cloexec(a->fd) != 0 ||
+	    setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0 ||
 	    connect(a->fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 || fd_nonblock(a->fd) != 0) {
 		int saved = errno;
 		agent_close(&a);
 		errno = saved;
-		return QERR_SYS;
+		return saved == EAGAIN ? QERR_TIMEOUT : QERR_SYS;
 	}
 	*out = a;
 	return 0;

@@ -9,7 +9,7 @@ struct agent_id {
 	struct pubkey pub;
 	char *comment;
 };
-/* path NULL: $SSH_AUTH_SOCK. QERR_NOTFOUND (no agent named), QERR_SYS, QERR_NOMEM. */
+/* path NULL: $SSH_AUTH_SOCK. QERR_NOTFOUND (no agent named), QERR_SYS, QERR_TIMEOUT (it takes no connections), QERR_NOMEM. */
 int agent_open(struct agent **out, const char *path);
 void agent_close(struct agent **a);
 /* How long one question may take, also one that the agent asks its user to confirm; 60 s unless set. */

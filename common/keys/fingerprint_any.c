@@ -1,30 +1,36 @@
-/* Fingerprints with MD5 too, from libcrypto. */
+/* Fingerprints and pictures of keys with MD5 too, which comes from libcrypto. */
 #include <strings.h>
 #include <openssl/evp.h>
 
-#include "common/base/buf.h"
-#include "common/base/str.h"
-#include "common/keys/keys.h"
+#include "common/base/err.h"
+#include "common/keys/digest.h"
 
-#define MD5_LEN 16
+static int
+digest_any(struct digest *d, const struct pubkey *k, const char *hash)
+{
+	unsigned n = 0;
+
+	if (!hash || strcasecmp(hash, "md5") != 0)
+		return digest_key(d, k, hash);
+	*d = (struct digest){.name = "MD5", .hex = true};
+	if (EVP_Digest(k->blob, k->bloblen, d->p, &n, EVP_md5(), NULL) != 1)
+		return QERR_CRYPTO; /* not to be had in a FIPS build */
+	d->n = n;
+	return 0;
+}
 
 char *
 pubkey_fingerprint_any(const struct pubkey *k, const char *hash)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	char text[MD5_LEN * 3 + 1];
-	unsigned n = 0;
+	struct digest d;
 
-	if (!hash || strcasecmp(hash, "md5") != 0)
-		return pubkey_fingerprint(k, hash);
-	if (EVP_Digest(k->blob, k->bloblen, digest, &n, EVP_md5(), NULL) != 1 || n != MD5_LEN)
-		return NULL;
-	for (size_t i = 0; i < MD5_LEN; i++) {
-		static const char hex[] = "0123456789abcdef";
-		text[3 * i] = hex[digest[i] >> 4];
-		text[3 * i + 1] = hex[digest[i] & 15];
-		text[3 * i + 2] = ':';
-	}
-	text[sizeof(text) - 2] = '\0'; /* the last colon */
-	return str_printf("MD5:%s", text);
+	return digest_any(&d, k, hash) == 0 ? digest_fingerprint(&d) : NULL;
+}
+
+char *
+pubkey_randomart_any(const struct pubkey *k, const char *hash)
+{
+	struct digest d;
+
+	return digest_any(&d, k, hash) == 0 ? digest_randomart(&d, k) : NULL;
 }

@@ -33,10 +33,11 @@ unsigned pubkey_bits(const struct pubkey *k); /* key size as ssh shows it; 0 whe
 /* "SHA256:..." (hash "sha256" or NULL) or "SHA512:..." ("sha512"); fresh memory. NULL: another hash, or no memory.
  * The server's processes use this one, which needs no libcrypto. */
 char *pubkey_fingerprint(const struct pubkey *k, const char *hash);
-/* The same, and "md5" ("MD5:aa:bb:..."): for what people configured (FingerprintHash). Links libcrypto. */
-char *pubkey_fingerprint_any(const struct pubkey *k, const char *hash);
 /* ssh's VisualHostKey picture of the SHA-256 hash, each line ended by a newline; fresh memory. */
 char *pubkey_randomart(const struct pubkey *k);
+/* Both for every hash that people may configure (FingerprintHash): also "md5" ("MD5:aa:bb:..."). Link libcrypto. */
+char *pubkey_fingerprint_any(const struct pubkey *k, const char *hash);
+char *pubkey_randomart_any(const struct pubkey *k, const char *hash);
 
 /* A private key; the secret lies in memory of sodium_malloc. */
 struct privkey {

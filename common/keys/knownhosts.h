@@ -27,12 +27,15 @@ void kh_result_free(struct kh_result *r);
 char *kh_host_name(const char *host, unsigned port);
 /* Looks the host up (name as from kh_host_name, or a HostKeyAlias, case does not matter; ip, likewise, or NULL) in all files in
  * order; a file that cannot be opened counts as empty. Malformed lines are logged as path:line and skipped (of a line for another host the
- * key is not looked at). Of several keys that differ, the last decides path and line, as in ssh. Exactly these names are looked up:
- * that ssh tries a host on another port also without the port is the caller's (it depends on HostKeyAlias).
+ * key is not looked at). Of several keys that differ, the last decides path and line, as in ssh. Exactly these names are looked up.
  * 0, QERR_NOMEM, or (logged: a file read in part might hide a revoked key) QERR_SYS, QERR_TOOBIG. */
 int kh_check(const char *const *files, size_t nfiles, const char *host, const char *ip,
     const struct pubkey *k, struct kh_result *r);
-/* The same on one file's text (tests, fuzzing). */
+/* What ssh asks where no HostKeyAlias is set, of host (and ip, or NULL) on a port: the name with the port, and where nothing
+ * is known of that, the bare name: there a key counts only where it is the known one (KH_OK) or revoked. */
+int kh_check_host(const char *const *files, size_t nfiles, const char *host, const char *ip, unsigned port,
+    const struct pubkey *k, struct kh_result *r);
+/* As kh_check on one file's text (tests, fuzzing). */
 int kh_check_text(const char *path, const uint8_t *text, size_t n, const char *host, const char *ip,
     const struct pubkey *k, struct kh_result *r);
 /* Does the host part of a line (plain, hashed, wildcards, negated) match? 1, 0, -1 negated, QERR_FORMAT. */

@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sodium.h>
 
 #include "common/base/buf.h"
-#include "common/keys/keys.h"
+#include "common/keys/digest.h"
 
 #define COLS 17
 #define ROWS 9
@@ -56,17 +55,17 @@ border(struct buf *b, const char *title)
 }
 
 char *
-pubkey_randomart(const struct pubkey *k)
+digest_randomart(const struct digest *d, const struct pubkey *k)
 {
-	uint8_t digest[crypto_hash_sha256_BYTES], field[ROWS][COLS] = {{0}};
-	char title[COLS]; /* one column less than there is room for, as ssh has it */
+	uint8_t field[ROWS][COLS] = {{0}};
+	char title[COLS], hash[COLS]; /* one column less than there is room for, as ssh has it */
 	struct buf b;
 
-	crypto_hash_sha256(digest, k->blob, k->bloblen);
-	walk(field, digest, sizeof(digest));
+	walk(field, d->p, d->n);
 	int n = snprintf(title, sizeof(title), "[%s %u]", pubkey_short_type(k), pubkey_bits(k));
 	if (n < 0 || n > COLS)
 		snprintf(title, sizeof(title), "[%s]", pubkey_short_type(k));
+	snprintf(hash, sizeof(hash), "[%s]", d->name);
 
 	buf_init(&b, 1024);
 	border(&b, title);
@@ -76,8 +75,16 @@ pubkey_randomart(const struct pubkey *k)
 			buf_put_u8(&b, (uint8_t)marks[field[y][x]]);
 		buf_put(&b, "|\n", 2);
 	}
-	border(&b, "[SHA256]");
+	border(&b, hash);
 	char *s = b.err ? NULL : strndup((const char *)buf_data(&b), buf_len(&b));
 	buf_free(&b);
 	return s;
+}
+
+char *
+pubkey_randomart(const struct pubkey *k)
+{
+	struct digest d;
+
+	return digest_key(&d, k, NULL) == 0 ? digest_randomart(&d, k) : NULL;
 }

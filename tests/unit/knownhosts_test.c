@@ -270,6 +270,44 @@ several_files(void **state)
 }
 
 static void
+ports(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned port;
+		enum kh_status want;
+		unsigned long line;
+	} rows[] = {
+		{"h " KEY_A, 22, KH_OK, 1},
+		{"[h]:2222 " KEY_A, 2222, KH_OK, 1},
+		{"[h]:2222 " KEY_A, 22, KH_NEW, 0},
+		{"[h]:2222 " KEY_A, 2223, KH_NEW, 0},
+		{"h " KEY_A, 2222, KH_OK, 1},
+		{"h " KEY_B, 2222, KH_NEW, 0}, /* no contradiction: another port, another server */
+		{"h " KEY_A "\n[h]:2222 " KEY_B, 2222, KH_CHANGED, 2},
+		{"@revoked h " KEY_A, 2222, KH_REVOKED, 1},
+	};
+	const char *path = fx_path("ports");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kh_result r;
+		fx_write(path, rows[i].text);
+		assert_int_equal(kh_check_host(&path, 1, "H", NULL, rows[i].port, &key_a, &r), 0);
+		assert_int_equal(r.status, rows[i].want);
+		assert_int_equal(r.line, rows[i].line);
+		assert_int_equal(r.path != NULL, rows[i].line != 0);
+		kh_result_free(&r);
+	}
+	struct kh_result r;
+	fx_write(path, "[h]:2222,[192.0.2.1]:2222 " KEY_A "\n");
+	assert_int_equal(kh_check_host(&path, 1, "h", "192.0.2.1", 2222, &key_a, &r), 0);
+	assert_int_equal(r.status, KH_OK);
+	assert_int_equal(r.ip_status, KH_OK);
+	kh_result_free(&r);
+}
+
+static void
 adding(void **state)
 {
 	const char *path = fx_path("new/known_hosts");
@@ -320,6 +358,7 @@ main(void)
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(several_files),
+		cmocka_unit_test(ports),
 		cmocka_unit_test(adding),
 	};
 	fx_folder();
