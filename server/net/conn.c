@@ -116,7 +116,7 @@ net_sessions_changed(struct net *net)
 		return;
 	set_idle(net);
 	ev_timer_at(net->unused,
-	    net->open_sessions == 0 ? ev_now(net->ev) + NET_UNUSED_NS : UINT64_MAX);
+	    net->open_sessions == 0 ? ev_now(net->ev) + net->unused_ns : UINT64_MAX);
 }
 
 void
@@ -139,11 +139,20 @@ net_authenticated(struct net *net)
 /* ---- the transport's events ------------------------------------------------------ */
 
 static void
+on_early_data_ok(void *arg)
+{
+	struct net *net = arg;
+
+	net->may_send = true;
+	send_settings(net);
+}
+
+static void
 on_handshake_done(void *arg)
 {
 	struct net *net = arg;
 
-	net->handshake_done = true;
+	net->handshake_done = net->may_send = true;
 	monlink_validated(net);
 	lstlink_validated(net);
 	send_settings(net);
@@ -174,7 +183,7 @@ on_streams_available(void *arg)
 {
 	struct net *net = arg;
 
-	if (net->handshake_done)
+	if (net->may_send)
 		send_settings(net);
 	sessions_open_outputs(net);
 }
@@ -198,6 +207,7 @@ on_closed(void *arg, const struct tp_close *why)
 
 const struct tp_conn_ops net_conn_ops = {
 	.handshake_done = on_handshake_done,
+	.early_data_ok = on_early_data_ok,
 	.stream_opened = on_stream_opened,
 	.streams_available = on_streams_available,
 	.moved = on_moved,
@@ -215,6 +225,7 @@ net_new(struct net **out, struct ev *ev)
 	if (net == NULL)
 		return QERR_NOMEM;
 	net->ev = ev;
+	net->unused_ns = NET_UNUSED_NS;
 	net->setup.listener_fd = net->setup.socket_fd = -1;
 	buf_init(&net->control.key, WIRE_KEY_MAX);
 	if (ev_timer_new(&net->grace, ev, on_grace, net) < 0 ||

@@ -39,12 +39,14 @@ struct net {
 	struct tp_conn *conn;
 	struct net_setup setup;
 	struct ev_timer *grace, *unused;
+	uint64_t unused_ns;          /* NET_UNUSED_NS; tests have less time */
 	struct control control;
 	struct smsg_session limits;  /* valid once the broker is there */
 	struct session *sessions;    /* all whose stream lives */
 	size_t open_sessions;        /* those that are not over */
 	struct instream *instreams;  /* unidirectional streams that no pump has yet */
 	struct chanids seen;
+	bool may_send;               /* our part of the handshake is written */
 	bool handshake_done;
 	bool settings_sent;
 	bool authed;

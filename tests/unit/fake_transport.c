@@ -48,7 +48,7 @@ struct tp_conn {
 	bool want_streams[2];
 	uint64_t rx_total, rx_taken;
 	uint64_t idle, keepalive;
-	bool handshake, handshake_told;
+	bool handshake, handshake_told, early_told;
 	bool closing, closed;
 	struct tp_close why;
 	unsigned busy;
@@ -385,11 +385,13 @@ receive_data(struct tp_stream *s)
 
 	if (s->rx_done || s->rx_kept)
 		return false;
-	if (s->stop || s->ops->data == NULL) {
+	if (s->stop) {
 		take(s, n);
 		s->rx_done = s->rx_fin;
 		return n > 0 || s->rx_done;
 	}
+	if (s->ops->data == NULL)
+		return false;
 	if (n > s->c->l.segment)
 		n = s->c->l.segment;
 	fin = s->rx_fin && n == buf_len(&s->rx);
@@ -512,6 +514,10 @@ one_round(struct tp_conn *c)
 {
 	bool moved = false;
 
+	if (c->server && !c->early_told && c->ops->early_data_ok != NULL) {
+		c->early_told = true;
+		c->ops->early_data_ok(c->arg);
+	}
 	if (c->handshake && !c->handshake_told) {
 		c->handshake_told = true;
 		if (c->ops->handshake_done != NULL)

@@ -19,7 +19,7 @@ void fake_limits_default(struct fake_limits *l);
 /* Both are the caller's (tp_conn_free). 0 or QERR_NOMEM. */
 int fake_pair(struct ev *ev, const struct fake_limits *client_limits,
     const struct fake_limits *server_limits, struct tp_conn **client, struct tp_conn **server);
-/* From now on the end may send (and says so); without it only data that was allowed flows. */
+/* The handshake is complete at this end: it says so, and exporter and key can be had. */
 void fake_handshake(struct tp_conn *c);
 /* The end closes as by this event of the network; its peer learns nothing. */
 void fake_break(struct tp_conn *c, const struct tp_close *why);

@@ -212,7 +212,7 @@ raw_send_fds(struct end *e, const char *p, size_t n, size_t nfds)
 	} c;
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.space,
 	    .msg_controllen = CMSG_SPACE(nfds * sizeof(int))};
-	struct cmsghdr *cm = &c.align;
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
 	memset(&c, 0, sizeof(c));
 	memcpy(&iov.iov_base, &p, sizeof(p));

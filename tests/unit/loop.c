@@ -36,7 +36,9 @@ loop_until(struct ev *ev, loop_cond_fn *cond, void *arg)
 	if (ev_timer_new(&w.timer, ev, on_watch, &w) < 0)
 		abort();
 	ev_timer_at(w.timer, 0);
-	(void)ev_run(ev);
+	do
+		(void)ev_run(ev); /* what is tested may have stopped the loop */
+	while (!w.met && ev_now(ev) <= w.deadline);
 	ev_timer_free(&w.timer);
 	return w.met;
 }
