@@ -43,7 +43,8 @@ bad_setting(const char *origin, const char *what, const char *text)
 {
 	char shown[200];
 
-	log_error("%s: %s: %s", origin, what, str_vis(shown, sizeof(shown), text, strlen(text)));
+	log_error(
+	    "%s: %s: %s", origin, what, str_vis(shown, sizeof(shown), text, strlen(text)));
 	return QERR_FORMAT;
 }
 
@@ -90,8 +91,8 @@ cconf_set(struct cconf_ctx *c, const char *origin, const char *keyword_and_value
 		r = check_setting(c, origin, &l);
 	conf_line_free(&l);
 	if (r == 0)
-		r = conf_src_add_line(&c->settings, origin, 0, keyword_and_value,
-		    strlen(keyword_and_value));
+		r = conf_src_add_line(
+		    &c->settings, origin, 0, keyword_and_value, strlen(keyword_and_value));
 	return r;
 }
 
@@ -120,11 +121,12 @@ is_inside(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 
-	return strncmp(path, dir, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL;
+	return strncmp(path, dir, n) == 0 && path[n] == '/' &&
+	       strchr(path + n + 1, '/') == NULL;
 }
 
-/* Where relative Includes of a file start: ~/.qsh and the two system folders for what lies there, ~/.ssh for
- * all others, as in ssh. Only system files may not say "~". */
+/* Where relative Includes of a file start: ~/.qsh and the two system folders for what lies
+ * there, ~/.ssh for all others, as in ssh. Only system files may not say "~". */
 static int
 include_base(struct conf_reader *rd, char **dir, const char *path, const char *home)
 {
@@ -154,7 +156,8 @@ drop_file(struct cconf_ctx *c)
 int
 cconf_add_file(struct cconf_ctx *c, const char *path, bool must, bool user_file)
 {
-	struct conf_reader rd = {.check_perm = user_file, .check_included = true, .lenient = true};
+	struct conf_reader rd = {
+	    .check_perm = user_file, .check_included = true, .lenient = true};
 	const struct passwd *pw = getpwuid(getuid());
 	struct cconf_file *f;
 	char *dir = NULL;

@@ -93,7 +93,8 @@ expand_all(struct cconf_walk *w)
 	if ((r = cconf_tokens_init(&t, w)) != 0)
 		goto out;
 	if ((r = expand_list(&c->identity_files, all, &t, w->home, "IdentityFile")) != 0 ||
-	    (r = expand_list(&c->user_known_hosts, all, &t, w->home, "UserKnownHostsFile")) != 0 ||
+	    (r = expand_list(&c->user_known_hosts, all, &t, w->home, "UserKnownHostsFile")) !=
+		0 ||
 	    (r = expand_agent(c, &t, w->home)) != 0)
 		goto out;
 	r = expand(&c->remote_command, TOKENS, &t, w->home, "RemoteCommand");
@@ -162,7 +163,8 @@ refuse(const struct cconf *c)
 		return QERR_DENIED;
 	}
 	if (c->revoked_host_keys != NULL) {
-		log_error("%s: RevokedHostKeys is not supported yet: set it to none for this host",
+		log_error(
+		    "%s: RevokedHostKeys is not supported yet: set it to none for this host",
 		    c->host);
 		return QERR_UNSUPPORTED;
 	}
@@ -177,8 +179,9 @@ settle(struct cconf_walk *w)
 
 	if (c->user == NULL && (c->user = strdup(w->local_user)) == NULL)
 		return QERR_NOMEM;
-	if ((r = conf_table_defaults(&cconf_table, c, w->set)) != 0 || (r = settle_host(w)) != 0 ||
-	    (r = settle_identities(c)) != 0 || (r = expand_all(w)) != 0)
+	if ((r = conf_table_defaults(&cconf_table, c, w->set)) != 0 ||
+	    (r = settle_host(w)) != 0 || (r = settle_identities(c)) != 0 ||
+	    (r = expand_all(w)) != 0)
 		return r;
 	return refuse(c);
 }
@@ -194,6 +197,9 @@ passes(struct cconf_walk *w, const char *user_arg)
 
 	if ((r = cconf_walk_settings(w)) != 0)
 		return r;
+	/* a port typed on the command line is not overruled by a file */
+	if (w->set[conf_opt_find(&cconf_table, "Port")])
+		w->set[conf_opt_find(&cconf_table, "QuicPort")] = true;
 	if (user_arg != NULL && !w->set[user]) {
 		if ((w->c->user = strdup(user_arg)) == NULL)
 			return QERR_NOMEM;

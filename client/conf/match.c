@@ -97,7 +97,7 @@ match_local_network(struct cconf_walk *w, const char *value)
 		if (i->ifa_addr == NULL)
 			continue;
 		len = i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-		                                        : sizeof(struct sockaddr_in6);
+							: sizeof(struct sockaddr_in6);
 		if (addr_from_sa(&a, i->ifa_addr, len) == 0)
 			found = addr_match_list(&a, value) == 1;
 	}
@@ -135,7 +135,8 @@ match_final(struct cconf_walk *w, const char *value)
 	return w->final;
 }
 
-/* Names are not made canonical, so this is true in a second pass that "final" asks for, and asks for none. */
+/* Names are not made canonical, so this is true in a second pass that "final" asks for, and
+ * asks for none. */
 static int
 match_canonical(struct cconf_walk *w, const char *value)
 {
@@ -167,7 +168,8 @@ static const struct criterion criteria[] = {
     {"command", true, match_command},
 };
 
-/* The criterion that begins at word *i, with its value; *i goes to the next. NULL: not known. */
+/* The criterion that begins at word *i, with its value; *i goes to the next. NULL: not known.
+ */
 static const struct criterion *
 next_criterion(const struct strlist *args, size_t *i, bool *negated, const char **value)
 {
@@ -179,7 +181,8 @@ next_criterion(const struct strlist *args, size_t *i, bool *negated, const char 
 	n = strcspn(word, "=");
 	*value = word[n] == '=' ? word + n + 1 : NULL;
 	for (k = 0; k < sizeof(criteria) / sizeof(criteria[0]); k++) {
-		if (strlen(criteria[k].name) != n || strncasecmp(criteria[k].name, word, n) != 0)
+		if (strlen(criteria[k].name) != n ||
+		    strncasecmp(criteria[k].name, word, n) != 0)
 			continue;
 		if (criteria[k].has_value && *value == NULL && *i < args->n)
 			*value = args->v[(*i)++];
@@ -195,11 +198,12 @@ all_is_alone(const struct strlist *args, size_t at)
 	if (at + 1 != args->n || at > 1)
 		return false;
 	return at == 0 || strcasecmp(args->v[0], "canonical") == 0 ||
-	    strcasecmp(args->v[0], "final") == 0;
+	       strcasecmp(args->v[0], "final") == 0;
 }
 
 int
-cconf_match_line(struct cconf_walk *w, const struct conf_line *l, bool run, struct conf_why *why)
+cconf_match_line(
+    struct cconf_walk *w, const struct conf_line *l, bool run, struct conf_why *why)
 {
 	const struct criterion *c;
 	const char *value;
@@ -214,7 +218,8 @@ cconf_match_line(struct cconf_walk *w, const struct conf_line *l, bool run, stru
 		c = next_criterion(&l->args, &i, &negated, &value);
 		if (c == NULL)
 			return conf_bad(why, "criterion \"%.60s\" is not known", l->args.v[at]);
-		if (c->has_value && (value == NULL || (*value == '\0' && c->match == match_host)))
+		if (c->has_value &&
+		    (value == NULL || (*value == '\0' && c->match == match_host)))
 			return conf_bad(why, "value of \"%.60s\" is missing", l->args.v[at]);
 		if (c->match == match_all && (negated || !all_is_alone(&l->args, at)))
 			return conf_bad(why, "\"all\" must stand alone");

@@ -38,7 +38,8 @@ add_ports(struct strlist *l, const char *word, struct conf_why *why)
 		if ((next = strchr(p, ',')) != NULL)
 			*next++ = '\0';
 		if (str_to_int(p, 1, 65535, &port) != 0)
-			r = conf_bad(why, "\"%.60s\" is not a list of ports from 1 to 65535", word);
+			r = conf_bad(
+			    why, "\"%.60s\" is not a list of ports from 1 to 65535", word);
 		else if (!strlist_has(l, p))
 			r = strlist_add(l, p);
 	}
@@ -47,8 +48,8 @@ add_ports(struct strlist *l, const char *word, struct conf_why *why)
 }
 
 int
-cconf_set_quic_port(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_quic_port(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct cconf *c = base;
 	size_t i;
@@ -77,8 +78,8 @@ cconf_dump_quic_port(struct buf *b, const struct conf_opt *o, const void *base)
 /* ---- AddKeysToAgent: yes, no, ask, confirm [time], time ------------------------ */
 
 int
-cconf_set_add_keys(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_add_keys(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	static const char *const words[][2] = {{"yes", "yes"}, {"true", "yes"}, {"no", "no"},
 	    {"false", "no"}, {"ask", "ask"}, {"confirm", "confirm"}};
@@ -117,8 +118,8 @@ cconf_dump_add_keys(struct buf *b, const struct conf_opt *o, const void *base)
 /* ---- EscapeChar: a character, ^X, none ------------------------------------------ */
 
 int
-cconf_set_escape(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_escape(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	const unsigned char *s = (const unsigned char *)l->args.v[0];
 	struct cconf *c = base;
@@ -133,7 +134,8 @@ cconf_set_escape(const struct conf_opt *o, void *base, const struct conf_line *l
 	else if (s[0] == '^' && s[1] >= 64 && s[1] < 128 && s[2] == '\0')
 		c->escape_char = s[1] & 31;
 	else
-		return conf_bad(why, "\"%.60s\" is not one character, ^X or none", l->args.v[0]);
+		return conf_bad(
+		    why, "\"%.60s\" is not one character, ^X or none", l->args.v[0]);
 	return 0;
 }
 
@@ -155,8 +157,8 @@ cconf_dump_escape(struct buf *b, const struct conf_opt *o, const void *base)
 /* ---- keys ------------------------------------------------------------------------ */
 
 int
-cconf_set_fingerprint(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_fingerprint(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct cconf *c = base;
 
@@ -180,10 +182,11 @@ cconf_dump_fingerprint(struct buf *b, const struct conf_opt *o, const void *base
 	return buf_printf(b, " %s\n", md5 ? "MD5" : "SHA256");
 }
 
-/* How a key is bound to its host is settled by our protocol, so "unbound" and "host-bound" are "yes". */
+/* How a key is bound to its host is settled by our protocol, so "unbound" and "host-bound" are
+ * "yes". */
 int
-cconf_set_pubkey(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_pubkey(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	static const char *const on[] = {"yes", "true", "unbound", "host-bound"};
 	static const char *const off[] = {"no", "false"};
@@ -233,8 +236,8 @@ drop_matching(struct strlist *l, const char *pattern)
 }
 
 int
-cconf_set_send_env(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_send_env(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct cconf *c = base;
 	const char *word;
@@ -245,11 +248,12 @@ cconf_set_send_env(const struct conf_opt *o, void *base, const struct conf_line 
 	for (i = 0; i < l->args.n; i++) {
 		word = l->args.v[i];
 		if (*word == '\0' || strchr(word, '=') != NULL)
-			return conf_bad(why, "\"%.60s\" is not a pattern of variable names", word);
+			return conf_bad(
+			    why, "\"%.60s\" is not a pattern of variable names", word);
 		if (*word == '-')
 			drop_matching(&c->send_env, word + 1);
 		else if (!strlist_has(&c->send_env, word) &&
-		    (r = strlist_add(&c->send_env, word)) != 0)
+			 (r = strlist_add(&c->send_env, word)) != 0)
 			return r;
 	}
 	return 0;
@@ -267,8 +271,8 @@ has_variable(const struct strlist *l, const char *assignment)
 }
 
 int
-cconf_set_set_env(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+cconf_set_set_env(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct cconf *c = base;
 	const char *word;
@@ -280,7 +284,8 @@ cconf_set_set_env(const struct conf_opt *o, void *base, const struct conf_line *
 		word = l->args.v[i];
 		if (*word == '=' || strchr(word, '=') == NULL)
 			return conf_bad(why, "\"%.60s\" is not NAME=value", word);
-		if (!has_variable(&c->set_env, word) && (r = strlist_add(&c->set_env, word)) != 0)
+		if (!has_variable(&c->set_env, word) &&
+		    (r = strlist_add(&c->set_env, word)) != 0)
 			return r;
 	}
 	return 0;

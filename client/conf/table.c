@@ -59,8 +59,8 @@ static const struct conf_opt options[] = {
     {DO("ConnectionTimeout", TIME_NS, connection_timeout_ns), .min = 1, .max = 3650 * DAY,
         .def = "7d", .flags = CONF_F_OURS},
     {DO("SendSNI", BOOL, send_sni), .def = "no", .flags = CONF_F_OURS},
-    {DO("ProxyCommand", REST, proxy_command), .flags = CONF_F_NONE},
-    {DO("ProxyJump", REST, proxy_jump), .flags = CONF_F_NONE},
+    {DO("ProxyCommand", REST, proxy_command), .flags = CONF_F_NONE | CONF_F_HIDE},
+    {DO("ProxyJump", REST, proxy_jump), .flags = CONF_F_NONE | CONF_F_HIDE},
     {DO("RefuseConnection", REST, refuse_connection)},
     {DO("Tag", STRING, tag)},
 
@@ -77,7 +77,7 @@ static const struct conf_opt options[] = {
     {DO("VisualHostKey", BOOL, visual_host_key), .def = "no"},
     {DO("FingerprintHash", STRING, fingerprint_hash), .set = cconf_set_fingerprint,
         .dump = cconf_dump_fingerprint, .def = "sha256"},
-    {DO("RevokedHostKeys", STRING, revoked_host_keys), .flags = CONF_F_NONE},
+    {DO("RevokedHostKeys", STRING, revoked_host_keys), .flags = CONF_F_NONE | CONF_F_HIDE},
 
     /* ---- who it is: the user ---- */
     {DO("IdentityFile", APPEND, identity_files),
@@ -95,7 +95,7 @@ static const struct conf_opt options[] = {
     /* ---- the session ---- */
     {DO("RequestTTY", ENUM, request_tty), .names = tty_names, .def = "auto"},
     {DO("SessionType", ENUM, session_type), .names = session_names, .def = "default"},
-    {DO("RemoteCommand", REST, remote_command), .flags = CONF_F_NONE},
+    {DO("RemoteCommand", REST, remote_command), .flags = CONF_F_NONE | CONF_F_HIDE},
     {DO("SendEnv", APPEND, send_env), .set = cconf_set_send_env, .flags = CONF_F_EACH},
     {DO("SetEnv", WORDS, set_env), .set = cconf_set_set_env, .flags = CONF_F_EACH},
     {DO("EscapeChar", ENUM, escape_char), .set = cconf_set_escape, .dump = cconf_dump_escape,

@@ -17,8 +17,8 @@ cconf_host_now(char **out, const struct cconf_walk *w)
 
 	if (w->c->hostname == NULL || w->host_settled)
 		return (*out = strdup(w->c->hostname ? w->c->hostname : w->c->host)) == NULL
-		    ? QERR_NOMEM
-		    : 0;
+			   ? QERR_NOMEM
+			   : 0;
 	return conf_expand(out, w->c->hostname, &t, 1, &bad);
 }
 

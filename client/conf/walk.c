@@ -93,8 +93,8 @@ option_line(struct cconf_walk *w, const struct conf_line *l, bool active)
 	o = &cconf_table.opts[i];
 	if (o->what == CONF_PASSED) {
 		if (!w->final)
-			log_debug("%s line %lu: %s is passed over: %s", l->file, l->lineno, o->name,
-			    o->note);
+			log_debug("%s line %lu: %s is passed over: %s", l->file, l->lineno,
+			    o->name, o->note);
 		return 0;
 	}
 	if ((r = conf_opt_check(&cconf_table, o, l, &why)) == QERR_FORMAT) {
@@ -143,7 +143,8 @@ items(struct cconf_walk *w, const struct conf_src *src)
 		f = &s.stack[s.depth];
 		switch (src->v[i].kind) {
 		case CONF_I_PUSH:
-			f[1] = (struct frame){.never = f->never || !f->active, .active = f->active};
+			f[1] = (struct frame){
+			    .never = f->never || !f->active, .active = f->active};
 			s.depth++;
 			break;
 		case CONF_I_POP:
@@ -152,7 +153,8 @@ items(struct cconf_walk *w, const struct conf_src *src)
 		case CONF_I_LINE:
 			if (src->v[i].bad != NULL)
 				bad_line(w, &src->v[i].line,
-				    src->v[i].line.keyword != NULL ? src->v[i].line.keyword : "",
+				    src->v[i].line.keyword != NULL ? src->v[i].line.keyword
+								   : "",
 				    src->v[i].bad);
 			else
 				r = line(&s, &src->v[i].line);
@@ -184,8 +186,8 @@ cconf_walk_files(struct cconf_walk *w)
 		if ((r = items(w, &f->lines)) != 0)
 			return r;
 		if (w->bad > 0) {
-			log_error("%s: terminating, %u bad configuration option%s", f->path, w->bad,
-			    w->bad == 1 ? "" : "s");
+			log_error("%s: terminating, %u bad configuration option%s", f->path,
+			    w->bad, w->bad == 1 ? "" : "s");
 			return QERR_FORMAT;
 		}
 	}

@@ -53,7 +53,7 @@ dump_list(struct buf *b, const struct conf_opt *o, const struct strlist *l)
 static void
 dump_string(struct buf *b, const struct conf_opt *o, const char *s)
 {
-	if (s == NULL && !(o->flags & CONF_F_NONE))
+	if (s == NULL && (!(o->flags & CONF_F_NONE) || (o->flags & CONF_F_HIDE)))
 		return;
 	conf_dump_keyword(b, o->name);
 	buf_printf(b, " %s\n", s == NULL ? "none" : s);

@@ -7,7 +7,7 @@
 #include "common/conf/conf.h"
 
 #define EXPANDED_MAX (256 * 1024) /* bytes */
-#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+#define NAME_CHARS   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* The buffer's content as a string, or its error. Frees the buffer. */
 static int

@@ -44,16 +44,16 @@ take_keyword(struct conf_line *l, const char **sp, const char **why)
 	return 0;
 }
 
-/* Copies one word without its quotes to dst, which has room for all of s. NULL: a quote that does
- * not end. */
+/* Copies one word without its quotes to dst, which has room for all of s. NULL: a quote that
+ * does not end. */
 static const char *
 take_word(char *dst, const char *s)
 {
 	char quote = '\0';
 
 	for (; *s != '\0'; s++) {
-		if (*s == '\\' &&
-		    (s[1] == '\\' || s[1] == '"' || s[1] == '\'' || (s[1] == ' ' && quote == '\0'))) {
+		if (*s == '\\' && (s[1] == '\\' || s[1] == '"' || s[1] == '\'' ||
+				      (s[1] == ' ' && quote == '\0'))) {
 			*dst++ = *++s;
 		} else if (quote != '\0') {
 			if (*s == quote)

@@ -104,14 +104,15 @@ set_uint(const struct conf_opt *o, void *base, const struct conf_line *l, struct
 	long long v;
 
 	if (str_to_int(l->args.v[0], o->min, o->max, &v) != 0)
-		return conf_bad(why, "\"%.60s\" is not a number from %lld to %lld", l->args.v[0],
-		    o->min, o->max);
+		return conf_bad(why, "\"%.60s\" is not a number from %lld to %lld",
+		    l->args.v[0], o->min, o->max);
 	*p = (unsigned)v;
 	return 0;
 }
 
 static int
-read_time(const struct conf_opt *o, const struct conf_line *l, uint64_t *s, struct conf_why *why)
+read_time(
+    const struct conf_opt *o, const struct conf_line *l, uint64_t *s, struct conf_why *why)
 {
 	const char *word = l->args.v[0];
 
@@ -122,13 +123,14 @@ read_time(const struct conf_opt *o, const struct conf_line *l, uint64_t *s, stru
 	if (str_to_time(word, s) != 0)
 		return conf_bad(why, "\"%.60s\" is not a time such as 90, 10m or 1h30m", word);
 	if (*s < (uint64_t)o->min || *s > (uint64_t)o->max)
-		return conf_bad(why, "\"%.60s\" is not from %lld to %lld seconds", word, o->min,
-		    o->max);
+		return conf_bad(
+		    why, "\"%.60s\" is not from %lld to %lld seconds", word, o->min, o->max);
 	return 0;
 }
 
 static int
-set_time_ns(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+set_time_ns(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	uint64_t *p = member(base, o), s;
 	int r;
@@ -139,7 +141,8 @@ set_time_ns(const struct conf_opt *o, void *base, const struct conf_line *l, str
 }
 
 static int
-set_time_s(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+set_time_s(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	unsigned *p = member(base, o);
 	uint64_t s;
@@ -163,7 +166,8 @@ keep_string(const struct conf_opt *o, void *base, const char *s)
 }
 
 static int
-set_string(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+set_string(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	(void)why;
 	return keep_string(o, base, l->args.v[0]);
@@ -196,7 +200,8 @@ set_list(const struct conf_opt *o, void *base, const struct conf_line *l, struct
 }
 
 static int
-set_nothing(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+set_nothing(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	(void)o;
 	(void)base;
@@ -222,7 +227,8 @@ static const struct {
 };
 
 int
-conf_opt_set(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+conf_opt_set(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	size_t i;
 	int r;

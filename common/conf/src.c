@@ -14,8 +14,8 @@
 #include "common/base/str.h"
 #include "common/conf/src.h"
 
-static int add_file(struct conf_src *s, const char *path, const struct conf_reader *rd,
-    unsigned depth);
+static int add_file(
+    struct conf_src *s, const char *path, const struct conf_reader *rd, unsigned depth);
 
 void
 conf_src_init(struct conf_src *s)
@@ -64,8 +64,8 @@ keep_name(struct conf_src *s, const char *name)
 
 /* Appends a line unless it is empty. */
 int
-conf_src_add_kept(struct conf_src *s, const char *file, unsigned long lineno,
-    const char *text, size_t n)
+conf_src_add_kept(
+    struct conf_src *s, const char *file, unsigned long lineno, const char *text, size_t n)
 {
 	struct conf_item *it;
 	const char *why;
@@ -95,8 +95,8 @@ conf_src_add_mark(struct conf_src *s, enum conf_item_kind kind, const char *file
 }
 
 int
-conf_src_add_line(struct conf_src *s, const char *name, unsigned long lineno, const char *text,
-    size_t n)
+conf_src_add_line(
+    struct conf_src *s, const char *name, unsigned long lineno, const char *text, size_t n)
 {
 	const char *file = keep_name(s, name);
 

@@ -1,5 +1,6 @@
 /* A configuration's lines as bytes, for the process that evaluates them: number of files, their
- * names, number of items, and of each: kind, index of the file, and of a line its number and its text. */
+ * names, number of items, and of each: kind, index of the file, and of a line its number and
+ * its text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 
 #define NAME_MAX_LEN 4096
 
-/* The index of a name in s->files; names are compared as pointers, and mostly the same as before. */
+/* The index of a name in s->files; names are compared as pointers, and mostly the same as
+ * before. */
 static size_t
 file_index(const struct conf_src *s, const char *file, size_t last)
 {
@@ -101,8 +103,8 @@ get_item(struct conf_src *s, struct rd *r, unsigned *depth)
 	text = rd_str(r, CONF_FILE_MAX);
 	if (r->err != 0)
 		return r->err;
-	return conf_src_add_kept(s, s->files.v[file], (unsigned long)lineno,
-	    (const char *)text.p, text.n);
+	return conf_src_add_kept(
+	    s, s->files.v[file], (unsigned long)lineno, (const char *)text.p, text.n);
 }
 
 int

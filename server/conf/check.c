@@ -16,9 +16,9 @@ struct checker {
 	const struct sconf_src *src;
 	struct frame stack[CONF_DEPTH_MAX + 3];
 	size_t depth;
-	const struct conf_line *use_dns;   /* a line that says yes */
-	const struct conf_line *by_name;   /* a line that would need it */
-	int err;                           /* the first one */
+	const struct conf_line *use_dns; /* a line that says yes */
+	const struct conf_line *by_name; /* a line that would need it */
+	int err;			 /* the first one */
 };
 
 static void
@@ -119,7 +119,7 @@ check_line(struct checker *k, const struct conf_line *l)
 	}
 	check_what(k, o, l);
 	note_names(k, o, l);
-	if (k->src->sshd && strcmp(o->name, "PidFile") == 0)
+	if (k->src->sshd && l->lineno != 0 && strcmp(o->name, "PidFile") == 0)
 		report(l, "passed over", "that file is sshd's");
 }
 
@@ -131,7 +131,8 @@ check_match(struct checker *k, const struct conf_line *l)
 	bool by_host = false;
 
 	if (l->lineno == 0 || sconf_match_check(l, &by_host, &why) != 0)
-		refuse(k, l, QERR_FORMAT, l->lineno == 0 ? "is possible in a file only" : why.text);
+		refuse(k, l, QERR_FORMAT,
+		    l->lineno == 0 ? "is possible in a file only" : why.text);
 	if (by_host && k->by_name == NULL)
 		k->by_name = l;
 	f->in_match = true;

@@ -1,8 +1,8 @@
 /* What a configuration says for one connection.
  *
- * As in sshd, Match blocks that apply win over the part outside them, wherever it stands, and within
- * each of the two the first line wins. So there are two walks, the blocks' first. "Match all" counts as outside
- * where no connection is given. */
+ * As in sshd, Match blocks that apply win over the part outside them, wherever it stands, and
+ * within each of the two the first line wins. So there are two walks, the blocks' first. "Match
+ * all" counts as outside where no connection is given. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,8 +23,8 @@ struct walk {
 	const struct sconf_match *m;
 	struct sconf *c;
 	enum pass pass;
-	bool *set;    /* by this walk, an option each */
-	bool *done;   /* by the walk before */
+	bool *set;  /* by this walk, an option each */
+	bool *done; /* by the walk before */
 	struct frame stack[CONF_DEPTH_MAX + 3];
 	size_t depth;
 };
@@ -41,9 +41,12 @@ apply(struct walk *w, const struct conf_line *l)
 	o = &sconf_table.opts[i];
 	if (o->what != CONF_DONE && o->what != CONF_LATER)
 		return 0;
-	if (w->src->sshd && strcmp(o->name, "PidFile") == 0)
-		return 0;
-	if (!(o->flags & CONF_F_AGAIN) && (w->done[i] || (w->set[i] && o->type != CONF_T_APPEND)))
+	if (w->pass == PASS_BLOCKS && !(o->flags & CONF_F_MATCH))
+		return 0; /* of "Match all": part of the walk outside the blocks */
+	if (w->src->sshd && l->lineno != 0 && strcmp(o->name, "PidFile") == 0)
+		return 0; /* sshd's own; written over, it would lead to the wrong process */
+	if (!(o->flags & CONF_F_AGAIN) &&
+	    (w->done[i] || (w->set[i] && o->type != CONF_T_APPEND)))
 		return 0;
 	w->set[i] = true;
 	return conf_opt_set(o, w->c, l, &why);

@@ -11,6 +11,8 @@
 struct addrs {
 	struct addr *v;
 	size_t n;
+	int family;
+	bool numeric; /* no look-ups, and nothing in the log */
 };
 
 static int
@@ -31,17 +33,22 @@ add_addr(struct addrs *l, const struct addr *a)
 
 /* All addresses of a host (NULL: the wildcards) with a port. */
 static int
-add_host(struct addrs *l, const char *host, const char *port, int family)
+add_host(struct addrs *l, const char *host, const char *port)
 {
-	static const int families[] = {
-	    [SCONF_AF_ANY] = AF_UNSPEC, [SCONF_AF_INET] = AF_INET, [SCONF_AF_INET6] = AF_INET6};
-	struct addrinfo hints = {.ai_family = families[family], .ai_socktype = SOCK_DGRAM,
-	    .ai_flags = AI_NUMERICSERV | (host == NULL ? AI_PASSIVE : 0)}, *list = NULL, *ai;
+	static const int families[] = {[SCONF_AF_ANY] = AF_UNSPEC,
+	    [SCONF_AF_INET] = AF_INET,
+	    [SCONF_AF_INET6] = AF_INET6};
+	struct addrinfo hints = {.ai_family = families[l->family], .ai_socktype = SOCK_DGRAM};
+	struct addrinfo *list = NULL, *ai;
 	struct addr a;
 	int r;
 
+	hints.ai_flags = AI_NUMERICSERV | (host == NULL ? AI_PASSIVE : 0) |
+	    (l->numeric ? AI_NUMERICHOST : 0);
 	if ((r = getaddrinfo(host, port, &hints, &list)) != 0) {
-		log_error("ListenAddress %s: %s", host != NULL ? host : "*", gai_strerror(r));
+		if (!l->numeric)
+			log_error("ListenAddress %s: %s", host != NULL ? host : "*",
+			    gai_strerror(r));
 		return QERR_NOTFOUND;
 	}
 	r = 0;
@@ -52,6 +59,7 @@ add_host(struct addrs *l, const char *host, const char *port, int family)
 	return r;
 }
 
+/* A host with every Port. */
 static int
 add_ports(struct addrs *l, const struct sconf *c, const char *host, const char *default_port)
 {
@@ -59,9 +67,9 @@ add_ports(struct addrs *l, const struct sconf *c, const char *host, const char *
 	int r = 0;
 
 	if (c->ports.n == 0)
-		return add_host(l, host, default_port, c->address_family);
+		return add_host(l, host, default_port);
 	for (i = 0; i < c->ports.n && r == 0; i++)
-		r = add_host(l, host, c->ports.v[i], c->address_family);
+		r = add_host(l, host, c->ports.v[i]);
 	return r;
 }
 
@@ -74,7 +82,7 @@ add_written(struct addrs *l, const struct sconf *c, const char *word, const char
 	if ((r = sconf_split_listen(word, &host, &port)) != 0)
 		return r;
 	if (port != NULL)
-		r = add_host(l, host, port, c->address_family);
+		r = add_host(l, host, port);
 	else
 		r = add_ports(l, c, host, default_port);
 	free(host);
@@ -85,7 +93,7 @@ add_written(struct addrs *l, const struct sconf *c, const char *word, const char
 int
 sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **out, size_t *n)
 {
-	struct addrs l = {NULL, 0};
+	struct addrs l = {.family = c->address_family};
 	char port[8];
 	size_t i;
 	int r = 0;
@@ -97,30 +105,37 @@ sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **o
 		r = add_written(&l, c, c->listen.v[i], port);
 	if (r != 0) {
 		free(l.v);
-		l = (struct addrs){NULL, 0};
+		l.v = NULL;
+		l.n = 0;
 	}
 	*out = l.v;
 	*n = l.n;
 	return r;
 }
 
-/* As sshd shows them: what would be listened on. */
+/* As sshd shows it, an address and port a line; names as they are written. */
 int
 sconf_dump_listen(struct buf *b, const struct conf_opt *o, const void *base)
 {
 	const struct sconf *c = base;
+	struct addrs l = {.family = c->address_family, .numeric = true};
 	char text[ADDR_STRLEN];
-	struct addr *v;
-	size_t i, n;
+	size_t i;
 
-	if (sconf_listen_addrs(c, 0, &v, &n) != 0)
-		return conf_opt_dump(b, o, base);
-	for (i = 0; i < n; i++) {
+	if (c->listen.n == 0 && add_ports(&l, c, NULL, "0") != 0)
+		return b->err;
+	for (i = 0; i < c->listen.n; i++) {
+		if (add_written(&l, c, c->listen.v[i], "0") == 0)
+			continue;
 		conf_dump_keyword(b, o->name);
-		addr_host(&v[i], text);
-		buf_printf(b, strchr(text, ':') != NULL ? " [%s]:%u\n" : " %s:%u\n", text,
-		    addr_port(&v[i]));
+		buf_printf(b, " %s\n", c->listen.v[i]);
 	}
-	free(v);
+	for (i = 0; i < l.n; i++) {
+		conf_dump_keyword(b, o->name);
+		addr_host(&l.v[i], text);
+		buf_printf(b, strchr(text, ':') != NULL ? " [%s]:%u\n" : " %s:%u\n", text,
+		    addr_port(&l.v[i]));
+	}
+	free(l.v);
 	return b->err;
 }

@@ -91,8 +91,8 @@ add_overrides(struct sconf_src *s, const struct strlist *overrides)
 	int r = 0;
 
 	for (i = 0; overrides != NULL && i < overrides->n && r == 0; i++)
-		r = conf_src_add_line(&s->lines, "command line", 0, overrides->v[i],
-		    strlen(overrides->v[i]));
+		r = conf_src_add_line(
+		    &s->lines, "command line", 0, overrides->v[i], strlen(overrides->v[i]));
 	return r;
 }
 
@@ -113,8 +113,8 @@ check_all(const struct sconf_src *s, const char *name)
 }
 
 int
-sconf_load_with(struct sconf_src **out, const char *path, const struct strlist *overrides,
-    bool user_mode)
+sconf_load_with(
+    struct sconf_src **out, const char *path, const struct strlist *overrides, bool user_mode)
 {
 	int r;
 

@@ -69,7 +69,7 @@ match_local_port(const char *list, const struct sconf_match *m)
 	long long port;
 
 	return m->local != NULL && str_to_int(list, 1, 65535, &port) == 0 &&
-	    addr_port(m->local) == port;
+	       addr_port(m->local) == port;
 }
 
 static int
@@ -101,8 +101,8 @@ static const struct criterion criteria[] = {
     {"localport", match_local_port, check_port},
 };
 
-/* The criterion that begins at word *i, and its value; *i goes to the next one. "name value" and
- * "name=value". NULL: not known. */
+/* The criterion that begins at word *i, and its value; *i goes to the next one. "name value"
+ * and "name=value". NULL: not known. */
 static const struct criterion *
 next_criterion(const struct strlist *args, size_t *i, const char **value)
 {
@@ -114,7 +114,8 @@ next_criterion(const struct strlist *args, size_t *i, const char **value)
 	else
 		*value = *i < args->n ? args->v[(*i)++] : NULL;
 	for (k = 0; k < sizeof(criteria) / sizeof(criteria[0]); k++)
-		if (strlen(criteria[k].name) == n && strncasecmp(criteria[k].name, word, n) == 0)
+		if (strlen(criteria[k].name) == n &&
+		    strncasecmp(criteria[k].name, word, n) == 0)
 			return &criteria[k];
 	return NULL;
 }

@@ -31,8 +31,8 @@ add_unique(struct strlist *l, const char *s)
 }
 
 int
-sconf_set_port(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_port(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 
@@ -76,8 +76,8 @@ sconf_split_listen(const char *word, char **host, char **port)
 }
 
 int
-sconf_set_listen(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_listen(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	char *host, *port;
@@ -92,14 +92,15 @@ sconf_set_listen(const struct conf_opt *o, void *base, const struct conf_line *l
 	free(host);
 	free(port);
 	if (r == QERR_FORMAT)
-		return conf_bad(why, "\"%.80s\" is not an address, address:port or [address]:port",
+		return conf_bad(why,
+		    "\"%.80s\" is not an address, address:port or [address]:port",
 		    l->args.v[0]);
 	return r != 0 ? r : strlist_add(&c->listen, l->args.v[0]);
 }
 
 int
-sconf_set_host_key(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_host_key(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	char *cwd, *path;
@@ -152,8 +153,8 @@ put_word(struct buf *b, const char *word)
 }
 
 int
-sconf_set_subsystem(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_subsystem(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	struct buf b;
@@ -182,8 +183,8 @@ sconf_set_subsystem(const struct conf_opt *o, void *base, const struct conf_line
 /* ---- MaxStartups ------------------------------------------------------------- */
 
 int
-sconf_set_startups(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_startups(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	long long begin, rate = 30, full;
 	struct sconf *c = base;
@@ -208,7 +209,8 @@ sconf_set_startups(const struct conf_opt *o, void *base, const struct conf_line 
 		r = str_to_int(third, begin, 1000000, &full);
 	free(copy);
 	if (r != 0)
-		return conf_bad(why, "\"%.60s\" is not a number or start:rate:full", l->args.v[0]);
+		return conf_bad(
+		    why, "\"%.60s\" is not a number or start:rate:full", l->args.v[0]);
 	c->startups_begin = (unsigned)begin;
 	c->startups_rate = (unsigned)rate;
 	c->startups_full = (unsigned)full;
@@ -221,14 +223,15 @@ sconf_dump_startups(struct buf *b, const struct conf_opt *o, const void *base)
 	const struct sconf *c = base;
 
 	conf_dump_keyword(b, o->name);
-	return buf_printf(b, " %u:%u:%u\n", c->startups_begin, c->startups_rate, c->startups_full);
+	return buf_printf(
+	    b, " %u:%u:%u\n", c->startups_begin, c->startups_rate, c->startups_full);
 }
 
 /* ---- environment ------------------------------------------------------------- */
 
 int
-sconf_set_user_env(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_user_env(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	const char *word = l->args.v[0];
@@ -283,8 +286,8 @@ has_variable(const struct strlist *l, const char *assignment)
 }
 
 int
-sconf_set_env(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_env(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	const char *word;
@@ -296,7 +299,8 @@ sconf_set_env(const struct conf_opt *o, void *base, const struct conf_line *l,
 		word = l->args.v[i];
 		if (*word == '=' || strchr(word, '=') == NULL)
 			return conf_bad(why, "\"%.60s\" is not NAME=value", word);
-		if (!has_variable(&c->set_env, word) && (r = strlist_add(&c->set_env, word)) != 0)
+		if (!has_variable(&c->set_env, word) &&
+		    (r = strlist_add(&c->set_env, word)) != 0)
 			return r;
 	}
 	return 0;
@@ -350,8 +354,8 @@ check_methods(const char *list, struct conf_why *why)
 }
 
 int
-sconf_set_methods(const struct conf_opt *o, void *base, const struct conf_line *l,
-    struct conf_why *why)
+sconf_set_methods(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
 {
 	struct sconf *c = base;
 	const char *word;

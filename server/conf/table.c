@@ -1,5 +1,6 @@
-/* Every keyword of sshd_config(5) up to OpenSSH 10, what qshd does with it, and why. A keyword that
- * restricts is either obeyed or refuses the start; one that is passed over says here why that takes nothing away. */
+/* Every keyword of sshd_config(5) up to OpenSSH 10, what qshd does with it, and why. A keyword
+ * that restricts is either obeyed or refuses the start; one that is passed over says here why
+ * that takes nothing away. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <syslog.h>
@@ -8,34 +9,50 @@
 #include "server/conf/table.h"
 
 #define M CONF_F_MATCH
-#define DO(n, t, field) \
+#define DO(n, t, field)                                                                        \
 	.name = (n), .what = CONF_DONE, .type = CONF_T_##t, .off = offsetof(struct sconf, field)
-#define ALIAS(n, of) {.name = (n), .what = CONF_ALIAS, .alias = (of)}
+#define ALIAS(n, of)                                                                           \
+	{                                                                                      \
+		.name = (n), .what = CONF_ALIAS, .alias = (of)                                 \
+	}
 /* known, without effect; f: flags */
-#define PASS(n, f, why) {.name = (n), .what = CONF_PASSED, .flags = (f), .note = (why)}
-#define FORWARD(n, f) {.name = (n), .what = CONF_OFF, .flags = (f), .note = NO_FORWARD}
-#define LOGIN(n, f) {.name = (n), .what = CONF_LATER, .flags = (f), .note = "this way to log in is not offered yet"}
+#define PASS(n, f, why)                                                                        \
+	{                                                                                      \
+		.name = (n), .what = CONF_PASSED, .flags = (f), .note = (why)                  \
+	}
+#define FORWARD(n, f)                                                                          \
+	{                                                                                      \
+		.name = (n), .what = CONF_OFF, .flags = (f), .note = NO_FORWARD                \
+	}
+#define LOGIN(n, f)                                                                            \
+	{                                                                                      \
+		.name = (n), .what = CONF_LATER, .flags = (f),                                 \
+		.note = "this way to log in is not offered yet"                                \
+	}
 /* refuses the start but for one harmless value */
-#define REFUSE(n, f, ok, why) \
-	{.name = (n), .what = CONF_REFUSED, .flags = (f), .harmless = (ok), .note = (why)}
+#define REFUSE(n, f, ok, why)                                                                  \
+	{                                                                                      \
+		.name = (n), .what = CONF_REFUSED, .flags = (f), .harmless = (ok),             \
+		.note = (why)                                                                  \
+	}
 
-#define TCP_SSH "concerns ssh over TCP only"
-#define NO_FORWARD "forwarding is not offered"
-#define NO_CERT "certificates are not accepted yet"
-#define NO_GSS "GSSAPI and Kerberos logins are not offered"
+#define TCP_SSH	     "concerns ssh over TCP only"
+#define NO_FORWARD   "forwarding is not offered"
+#define NO_CERT	     "certificates are not accepted yet"
+#define NO_GSS	     "GSSAPI and Kerberos logins are not offered"
 #define NO_HOSTBASED "host-based logins are not offered"
-#define OBSOLETE "obsolete, without effect in sshd too"
+#define OBSOLETE     "obsolete, without effect in sshd too"
 
-#define DAY (24LL * 3600)
+#define DAY	   (24LL * 3600)
 #define UINT_LIMIT 2147483647LL
 
-static const struct conf_name family_names[] = {{"any", SCONF_AF_ANY}, {"inet", SCONF_AF_INET},
-    {"inet6", SCONF_AF_INET6}, {NULL, 0}};
+static const struct conf_name family_names[] = {
+    {"any", SCONF_AF_ANY}, {"inet", SCONF_AF_INET}, {"inet6", SCONF_AF_INET6}, {NULL, 0}};
 static const struct conf_name root_names[] = {
     {"without-password", SCONF_ROOT_PROHIBIT_PASSWORD},
     {"prohibit-password", SCONF_ROOT_PROHIBIT_PASSWORD},
-    {"forced-commands-only", SCONF_ROOT_FORCED_COMMANDS},
-    {"yes", SCONF_ROOT_YES}, {"no", SCONF_ROOT_NO}, {NULL, 0}};
+    {"forced-commands-only", SCONF_ROOT_FORCED_COMMANDS}, {"yes", SCONF_ROOT_YES},
+    {"no", SCONF_ROOT_NO}, {NULL, 0}};
 static const struct conf_name level_names[] = {{"QUIET", LOG_L_QUIET}, {"FATAL", LOG_L_FATAL},
     {"ERROR", LOG_L_ERROR}, {"INFO", LOG_L_INFO}, {"VERBOSE", LOG_L_VERBOSE},
     {"DEBUG", LOG_L_DEBUG1}, {"DEBUG1", LOG_L_DEBUG1}, {"DEBUG2", LOG_L_DEBUG2},
@@ -66,32 +83,40 @@ static const struct conf_opt options[] = {
 
     /* ---- who may log in ---- */
     {DO("AllowUsers", APPEND, allow_users), .check = sconf_check_user_pattern,
-        .flags = M | CONF_F_EACH},
+	.flags = M | CONF_F_EACH},
     {DO("DenyUsers", APPEND, deny_users), .check = sconf_check_user_pattern,
-        .flags = M | CONF_F_EACH},
+	.flags = M | CONF_F_EACH},
     {DO("AllowGroups", APPEND, allow_groups), .flags = M | CONF_F_EACH},
     {DO("DenyGroups", APPEND, deny_groups), .flags = M | CONF_F_EACH},
     {DO("PermitRootLogin", ENUM, permit_root_login), .names = root_names,
-        .def = "prohibit-password", .flags = M},
+	.def = "prohibit-password", .flags = M},
     {DO("AuthenticationMethods", WORDS, auth_methods), .set = sconf_set_methods,
-        .dump = sconf_dump_methods, .flags = M},
+	.dump = sconf_dump_methods, .flags = M},
     {DO("PubkeyAuthentication", BOOL, pubkey_auth), .def = "yes", .flags = M},
     {DO("PubkeyAcceptedAlgorithms", STRING, pubkey_algs), .flags = M},
     {DO("AuthorizedKeysFile", WORDS, authorized_keys_files),
-        .def = ".ssh/authorized_keys .ssh/authorized_keys2", .flags = M | CONF_F_NONE},
+	.def = ".ssh/authorized_keys .ssh/authorized_keys2", .flags = M | CONF_F_NONE},
     {DO("StrictModes", BOOL, strict_modes), .def = "yes"},
     {DO("MaxAuthTries", UINT, max_auth_tries), .max = 1000, .def = "6", .flags = M},
     {DO("LoginGraceTime", TIME_NS, login_grace_ns), .max = 365 * DAY, .def = "2m"},
     {DO("MaxStartups", UINT, startups_begin), .set = sconf_set_startups,
-        .dump = sconf_dump_startups, .def = "10:30:100"},
+	.dump = sconf_dump_startups, .def = "10:30:100"},
     {DO("UsePAM", BOOL, use_pam), .def = "no"},
     {DO("PAMServiceName", STRING, pam_service), .def = "sshd", .flags = M},
-    {.name = "PasswordAuthentication", .what = CONF_LATER, .type = CONF_T_BOOL,
-        .off = offsetof(struct sconf, password_auth), .def = "yes", .flags = M,
-        .note = "logins by password are not offered yet"},
-    {.name = "KbdInteractiveAuthentication", .what = CONF_LATER, .type = CONF_T_BOOL,
-        .off = offsetof(struct sconf, kbdint_auth), .def = "yes", .flags = M,
-        .note = "keyboard-interactive logins are not offered yet"},
+    {.name = "PasswordAuthentication",
+	.what = CONF_LATER,
+	.type = CONF_T_BOOL,
+	.off = offsetof(struct sconf, password_auth),
+	.def = "yes",
+	.flags = M,
+	.note = "logins by password are not offered yet"},
+    {.name = "KbdInteractiveAuthentication",
+	.what = CONF_LATER,
+	.type = CONF_T_BOOL,
+	.off = offsetof(struct sconf, kbdint_auth),
+	.def = "yes",
+	.flags = M,
+	.note = "keyboard-interactive logins are not offered yet"},
     ALIAS("ChallengeResponseAuthentication", "KbdInteractiveAuthentication"),
     ALIAS("SkeyAuthentication", "KbdInteractiveAuthentication"),
     ALIAS("DSAAuthentication", "PubkeyAuthentication"),
@@ -100,7 +125,8 @@ static const struct conf_opt options[] = {
     REFUSE("AuthorizedKeysCommand", M, "none", "keys come from AuthorizedKeysFile only"),
     PASS("AuthorizedKeysCommandUser", M, "without effect as AuthorizedKeysCommand is refused"),
     REFUSE("AuthorizedPrincipalsCommand", M, "none", NO_CERT),
-    PASS("AuthorizedPrincipalsCommandUser", M, "without effect as AuthorizedPrincipalsCommand is refused"),
+    PASS("AuthorizedPrincipalsCommandUser", M,
+	"without effect as AuthorizedPrincipalsCommand is refused"),
     REFUSE("AuthorizedPrincipalsFile", M, "none", NO_CERT),
     /* lets more keys in and keeps none out */
     PASS("TrustedUserCAKeys", M, NO_CERT),
@@ -145,24 +171,24 @@ static const struct conf_opt options[] = {
     {DO("PermitTTY", BOOL, permit_tty), .def = "yes", .flags = M},
     {DO("ForceCommand", REST, force_command), .flags = M | CONF_F_NONE},
     {DO("AcceptEnv", APPEND, accept_env), .check = sconf_check_accept_env,
-        .flags = M | CONF_F_EACH},
+	.flags = M | CONF_F_EACH},
     {DO("SetEnv", WORDS, set_env), .set = sconf_set_env, .flags = M | CONF_F_EACH},
     {DO("PermitUserEnvironment", STRING, permit_user_env_patterns), .set = sconf_set_user_env,
-        .dump = sconf_dump_user_env, .def = "no"},
+	.dump = sconf_dump_user_env, .def = "no"},
     {DO("PermitUserRC", BOOL, permit_user_rc), .def = "yes", .flags = M},
     {DO("ExposeAuthInfo", BOOL, expose_auth_info), .def = "no", .flags = M},
     {DO("Subsystem", APPEND, subsystems), .set = sconf_set_subsystem,
-        .flags = M | CONF_F_EACH | CONF_F_AGAIN},
+	.flags = M | CONF_F_EACH | CONF_F_AGAIN},
     {DO("MaxSessions", UINT, max_sessions), .max = 100000, .def = "10", .flags = M},
     {DO("PrintMotd", BOOL, print_motd), .def = "yes"},
     {DO("PrintLastLog", BOOL, print_lastlog), .def = "yes"},
     {DO("Banner", STRING, banner), .flags = M | CONF_F_NONE},
     {DO("ClientAliveInterval", TIME_NS, client_alive_interval_ns), .max = 365 * DAY, .def = "0",
-        .flags = M},
+	.flags = M},
     {DO("ClientAliveCountMax", UINT, client_alive_count), .max = UINT_LIMIT, .def = "3",
-        .flags = M},
+	.flags = M},
     {DO("ConnectionTimeout", TIME_NS, connection_timeout_ns), .min = 1, .max = 3650 * DAY,
-        .def = "7d", .flags = M | CONF_F_OURS},
+	.def = "7d", .flags = M | CONF_F_OURS},
     REFUSE("ChrootDirectory", M, "none", "changing the root directory is not supported yet"),
     REFUSE("ChannelTimeout", M, "none", "timeouts of channels are not supported yet"),
     REFUSE("UnusedConnectionTimeout", M, "none", "this timeout is not supported yet"),

@@ -1,7 +1,7 @@
 /* Shows what configurations say, and the tables of options, for tests:
  *   conf_show options client|server     every keyword: name, what is done with it
- *   conf_show server FILE [user=U] [group=G]... [host=H] [addr=A] [laddr=A] [lport=P] [-o K=V]...
- *   conf_show client FILE HOST [-o K=V]... */
+ *   conf_show server FILE [user=U] [group=G]... [host=H] [addr=A] [laddr=A] [lport=P] [-o
+ * K=V]... conf_show client FILE HOST [-o K=V]... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
