@@ -1,4 +1,5 @@
 /* Options of ssh_config that are more than a word or a list. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -75,7 +76,7 @@ cconf_dump_quic_port(struct buf *b, const struct conf_opt *o, const void *base)
 	return buf_printf(b, "\n");
 }
 
-/* ---- AddKeysToAgent: yes, no, ask, confirm [time], time ------------------------ */
+/* ---- AddKeysToAgent: yes, no, ask, confirm [seconds], seconds ------------------------ */
 
 int
 cconf_set_add_keys(
@@ -90,14 +91,14 @@ cconf_set_add_keys(
 
 	(void)o;
 	if (l->args.n == 2 && strcasecmp(first, "confirm") == 0 && str_to_time(second, &s) == 0)
-		return keep(&c->add_keys_to_agent, str_printf("confirm %s", second));
+		return keep(&c->add_keys_to_agent, str_printf("confirm %" PRIu64, s));
 	if (one_word(l, why) != 0)
 		return QERR_FORMAT;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasecmp(first, words[i][0]) == 0)
 			return keep(&c->add_keys_to_agent, strdup(words[i][1]));
 	if (str_to_time(first, &s) == 0)
-		return keep(&c->add_keys_to_agent, strdup(first));
+		return keep(&c->add_keys_to_agent, str_printf("%" PRIu64, s));
 	return conf_bad(why, "\"%.60s\" is none of yes, no, ask, confirm, or a time", first);
 }
 

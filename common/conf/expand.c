@@ -88,7 +88,11 @@ conf_expand_env(char **out, const char *s)
 		}
 		s += 2;
 		n = strspn(s, NAME_CHARS);
-		r = s[n] == '}' ? put_env(&b, s, n) : QERR_FORMAT;
+		if (s[n] != '}') {
+			r = QERR_FORMAT;
+			break;
+		}
+		r = put_env(&b, s, n);
 		s += n + 1;
 	}
 	return finish(out, &b, r);

@@ -112,10 +112,10 @@ check_line(struct checker *k, const struct conf_line *l)
 		return;
 	}
 	if (o->what == CONF_DONE || o->what == CONF_LATER) {
-		if ((r = conf_opt_check(&sconf_table, o, l, &why)) == QERR_FORMAT)
-			refuse(k, l, r, why.text);
-		else if (r != 0)
-			k->err = r;
+		if ((r = conf_opt_check(&sconf_table, o, l, &why)) != 0) {
+			refuse(k, l, r, r == QERR_FORMAT ? why.text : qerr_str(r));
+			return;
+		}
 	}
 	check_what(k, o, l);
 	note_names(k, o, l);

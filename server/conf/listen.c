@@ -35,20 +35,19 @@ add_addr(struct addrs *l, const struct addr *a)
 static int
 add_host(struct addrs *l, const char *host, const char *port)
 {
-	static const int families[] = {[SCONF_AF_ANY] = AF_UNSPEC,
-	    [SCONF_AF_INET] = AF_INET,
-	    [SCONF_AF_INET6] = AF_INET6};
+	static const int families[] = {
+	    [SCONF_AF_ANY] = AF_UNSPEC, [SCONF_AF_INET] = AF_INET, [SCONF_AF_INET6] = AF_INET6};
 	struct addrinfo hints = {.ai_family = families[l->family], .ai_socktype = SOCK_DGRAM};
 	struct addrinfo *list = NULL, *ai;
 	struct addr a;
 	int r;
 
 	hints.ai_flags = AI_NUMERICSERV | (host == NULL ? AI_PASSIVE : 0) |
-	    (l->numeric ? AI_NUMERICHOST : 0);
+			 (l->numeric ? AI_NUMERICHOST : 0);
 	if ((r = getaddrinfo(host, port, &hints, &list)) != 0) {
 		if (!l->numeric)
-			log_error("ListenAddress %s: %s", host != NULL ? host : "*",
-			    gai_strerror(r));
+			log_error(
+			    "ListenAddress %s: %s", host != NULL ? host : "*", gai_strerror(r));
 		return QERR_NOTFOUND;
 	}
 	r = 0;
