@@ -19,7 +19,7 @@ allowed() {
 	server/supervisor | server/listener | server/monitor | server/net | server/broker)
 		echo 'common/base common/ev common/wire common/conf common/keys common/ipc common/net common/chan
 			quic server/ipc server/sandbox server/conf' ;;
-	client/conf) echo 'common/base common/conf' ;;
+	client/conf) echo 'common/base common/conf common/net' ;;
 	client) echo 'common/base common/ev common/wire common/conf common/keys common/ipc common/net common/chan
 			quic client/conf' ;;
 	*) echo "NONE" ;;
