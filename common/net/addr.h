@@ -29,7 +29,8 @@ void addr_set_port(struct addr *a, uint16_t port);
 bool addr_equal(const struct addr *a, const struct addr *b);      /* address and port */
 bool addr_equal_host(const struct addr *a, const struct addr *b); /* address alone */
 bool addr_is_any(const struct addr *a);
-/* "192.0.2.1" / "2001:db8::1%eth0"; dst has ADDR_STRLEN bytes; returns dst. */
+/* "192.0.2.1", "2001:db8::1", "fe80::1%2" (an interface's number), "UNKNOWN" for none; dst has ADDR_STRLEN
+ * bytes; returns dst. Makes no system call: fit for a sandbox. */
 const char *addr_host(const struct addr *a, char *dst);
 /* "192.0.2.1 port 22", as ssh writes it in logs. */
 const char *addr_str(const struct addr *a, char *dst);

@@ -93,12 +93,16 @@ match_entry(const struct addr *a, const char *host, const char *s, size_t n)
 {
 	char entry[ENTRY_MAX + 1];
 	bool has_slash;
+	struct addr scoped;
 	struct block b;
 
 	if (n == 0 || n > ENTRY_MAX)
 		return QERR_FORMAT;
 	memcpy(entry, s, n);
 	entry[n] = '\0';
+	/* The text of an address has its interface's number; the entry may have its name. */
+	if (strchr(entry, '%') != NULL && addr_parse(&scoped, entry, 0) == 0)
+		return a != NULL && addr_equal_host(a, &scoped);
 	has_slash = strchr(entry, '/') != NULL;
 	if (parse_block(&b, entry) == 0)
 		return a != NULL && a->len != 0 && in_block(a, &b);

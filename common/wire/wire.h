@@ -60,8 +60,8 @@ enum wire_type {
 #define WIRE_COMMAND_MAX  (128 * 1024)
 #define WIRE_MODES_MAX    1024
 #define WIRE_KEY_MAX      (16 * 1024)
-#define WIRE_TEXT_MAX     (16 * 1024)  /* banner, reason */
-#define WIRE_CONTROL_MAX  (16 * 1024)  /* a body on the control stream before authentication */
+#define WIRE_CONTROL_MAX  (16 * 1024)  /* a body on the control and settings streams */
+#define WIRE_TEXT_MAX     (WIRE_CONTROL_MAX - 16) /* banner, reason: fits into a body on the control stream */
 #define WIRE_BODY_MAX     (160 * 1024) /* a body on a channel stream */
 
 /* Largest header: two varints. */

@@ -63,7 +63,7 @@ only_numbers_are_addresses(void **state)
 static void
 scopes_are_kept_for_link_local(void **state)
 {
-	char s[ADDR_STRLEN], name[IF_NAMESIZE], want[ADDR_STRLEN];
+	char s[ADDR_STRLEN], name[IF_NAMESIZE], named[ADDR_STRLEN];
 	struct addr a, b;
 
 	(void)state;
@@ -74,10 +74,13 @@ scopes_are_kept_for_link_local(void **state)
 	assert_false(addr_equal_host(&a, &b));
 	if (if_indextoname(1, name) == NULL)
 		return; /* no interface at all */
-	snprintf(want, sizeof(want), "fe80::1%%%s", name);
-	a = parsed(want, 1);
+	snprintf(named, sizeof(named), "fe80::1%%%s", name);
+	a = parsed(named, 1);
 	assert_int_equal(a.u.in6.sin6_scope_id, 1);
-	assert_string_equal(addr_host(&a, s), want);
+	assert_string_equal(addr_host(&a, s), "fe80::1%1");
+	assert_int_equal(addr_match_list(&a, named), 1);
+	b = parsed("fe80::1%7777777", 1);
+	assert_int_equal(addr_match_list(&b, named), 0);
 }
 
 static void
@@ -180,6 +183,9 @@ static const struct {
 	{"fe80::1%7777777", "fe80::1", 1},
 	{"fe80::1%7777777", "fe80::1%7777777", 1},
 	{"fe80::1%7777777", "fe80::1%7777778", 0},
+	{"fe80::1%7777777", "fe80:0::1%7777777", 1},
+	{"fe80::1%7777777", "fe80::*", 1},
+	{"fe80::1%7777777", "fe80::1%nosuchif", 0},
 	/* malformed */
 	{"192.0.2.1", "", QERR_FORMAT},
 	{"192.0.2.1", "192.0.2.1,", QERR_FORMAT},
