@@ -395,6 +395,8 @@ input(struct front *f, const struct input *in)
 		deliver(f, s, in);
 	else if ((p->p[0] & SHORT_BIT) == 0)
 		input_orphan(f, in, &vc, ours, id);
+	else if (vc.version == 0)
+		return; /* Version Negotiation is for clients, and answering it could go on for ever */
 	else if (err != 0 || vc.version != NGTCP2_PROTO_VER_V1)
 		input_version(f, in, &vc);
 	else
