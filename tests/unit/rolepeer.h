@@ -3,6 +3,8 @@
 #ifndef QSH_TESTS_ROLEPEER_H
 #define QSH_TESTS_ROLEPEER_H
 
+#include <sys/types.h>
+
 #include "common/ipc/impl.h"
 
 struct peer {
