@@ -28,6 +28,12 @@ reset_signals(void)
 	sigemptyset(&sa.sa_mask);
 	for (int s = 1; s < NSIG; s++)
 		(void)sigaction(s, &sa, NULL); /* fails for those that cannot be changed */
+}
+
+/* From here on the session takes signals, also those that came since the fork. */
+static void
+take_signals(void)
+{
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -137,6 +143,7 @@ child_run(const struct child *c)
 	if (setsid() < 0 || (c->tty && ioctl(c->fd[0], TIOCSCTTY, 0) < 0) ||
 	    move_stdio(c->fd) < 0)
 		_exit(1);
+	take_signals();
 	bool at_home = chdir(c->home) == 0;
 	greet(c);
 	if (!at_home) {

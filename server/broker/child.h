@@ -17,7 +17,8 @@ struct child {
 	bool user_rc;         /* run ~/.ssh/rc if it is there; in any case /etc/ssh/sshrc otherwise */
 };
 
-/* Becomes the shell or command. Every other descriptor is closed. */
+/* Becomes the shell or command. Every other descriptor is closed. To be forked with all signals blocked: the parent's
+ * handlers must not run here. */
 _Noreturn void child_run(const struct child *c);
 
 #endif

@@ -133,7 +133,12 @@ session_signal(const struct session *s, const char *name)
 	/* a child that is reaped has given its number back */
 	if (group <= 1 || (group == s->pid && s->exited))
 		return 0;
-	return killpg(group, signo) < 0 ? QERR_SYS : 0;
+	if (killpg(group, signo) == 0)
+		return 0;
+	/* a child that has just been forked has no group of its own yet */
+	if (errno == ESRCH && group == s->pid && kill(s->pid, signo) == 0)
+		return 0;
+	return QERR_SYS;
 }
 
 int

@@ -1,4 +1,6 @@
 /* Starting a session. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,11 +131,17 @@ run_child(struct starting *st)
 	    .print_motd = init->print_motd != 0,
 	    .user_rc = init->permit_user_rc != 0 && !st->plan.subsystem};
 	memcpy(c.fd, st->fds.theirs, sizeof c.fd);
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	pid_t pid = fork();
-	if (pid < 0)
-		return QERR_SYS;
 	if (pid == 0)
 		child_run(&c);
+	int e = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = e;
+	if (pid < 0)
+		return QERR_SYS;
 	st->s->pid = pid;
 	return 0;
 }
