@@ -184,7 +184,8 @@ hostile_lists(void **state)
 static void
 out_of_step(void **state)
 {
-	static const struct bytes garbage = REPLY("\0\0\0\1\x63");
+	static const struct bytes garbage[] = {REPLY("\0\0\0\1\x63"), REPLY("\0\0\0\2\x0c\0"),
+	    REPLY("\0\0\0\5\x0c\xff\0\0\0"), REPLY("\xff\0\0\0")};
 	static const struct bytes refusals[] = {REPLY("\0\0\0\1\5"), REPLY("\0\0\0\5\x0c\0\0\0\0")};
 	struct agent_id *ids;
 	struct fake f;
@@ -199,10 +200,13 @@ out_of_step(void **state)
 	assert_true(took >= 30 * NS_PER_MS && took < 20 * NS_PER_S);
 	assert_int_equal(agent_list(a, &ids, &n), QERR_CLOSED);
 	stop(&f, &a);
-	a = start(&f, &garbage, 1, true);
-	assert_int_equal(agent_list(a, &ids, &n), QERR_FORMAT);
-	assert_int_equal(agent_list(a, &ids, &n), QERR_CLOSED);
-	stop(&f, &a);
+	static const int errors[] = {QERR_FORMAT, QERR_TRUNC, QERR_TOOBIG, QERR_TOOBIG};
+	for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
+		a = start(&f, &garbage[i], 1, true);
+		assert_int_equal(agent_list(a, &ids, &n), errors[i]);
+		assert_int_equal(agent_list(a, &ids, &n), QERR_CLOSED);
+		stop(&f, &a);
+	}
 	/* A refusal is an answer: the connection goes on. */
 	a = start(&f, refusals, 2, true);
 	assert_int_equal(agent_list(a, &ids, &n), QERR_AGENT);
@@ -250,6 +254,10 @@ signatures(void **state)
 	assert_int_equal(sign_reply(reply, sizeof(reply), &sig), QERR_FORMAT);
 	reply[27] = 0x41;
 	assert_int_equal(sign_reply(reply, sizeof(reply), &sig), QERR_TRUNC);
+	reply[27] = 0x3f; /* and whole with it */
+	reply[3]--;
+	reply[8]--;
+	assert_int_equal(sign_reply(reply, sizeof(reply) - 1, &sig), QERR_FORMAT);
 	assert_int_equal(sign_reply("\0\0\0\1\5", 5, &sig), QERR_AGENT);
 	assert_int_equal(sign_reply("\0\0\0\1\6", 5, &sig), QERR_FORMAT);
 	assert_int_equal(sign_reply("\0\0\0\5\x0e\0\0\0\0", 9, &sig), QERR_TRUNC);

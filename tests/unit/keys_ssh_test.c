@@ -47,6 +47,26 @@ reads(const char *path, const char *passphrase)
 	free(text);
 }
 
+/* An authenticated cipher sees a change in what it covers, and in its tag. */
+static void
+sees_changes(const char *path, const char *passphrase)
+{
+	struct privkey k;
+	char *text = fx_read(path);
+	char *end = strstr(text, "\n-----END");
+
+	for (int lines = 0; lines < 3; lines++) { /* from the tag on backwards */
+		char *at = end - 10 - 71 * lines;
+		char was = *at;
+		*at = was == 'A' ? 'B' : 'A';
+		assert_int_equal(privkey_parse(&k, (const uint8_t *)text, strlen(text), passphrase),
+		    QERR_PASSPHRASE);
+		privkey_free(&k);
+		*at = was;
+	}
+	free(text);
+}
+
 static void
 generate(const char *more)
 {
@@ -73,6 +93,8 @@ key_files(void **state)
 		snprintf(more, sizeof(more), "-N 'pass phrase' -a 2 -Z %s 2>/dev/null", ciphers[i]);
 		generate(more);
 		reads(fx_path("k"), "pass phrase");
+		if (strchr(ciphers[i], '@'))
+			sees_changes(fx_path("k"), "pass phrase");
 	}
 	generate("-N 'p' -a 7");
 	reads(fx_path("k"), "p");

@@ -111,6 +111,11 @@ names_and_sizes(void **state)
 	assert_string_equal(pubkey_short_type(&k), "abc");
 	assert_int_equal(pubkey_bits(&k), 0);
 	pubkey_free(&k);
+	/* The top byte may have zero bits; a zero byte before it keeps the number positive. */
+	assert_int_equal(pubkey_from_blob(&k, (const uint8_t *)"\0\0\0\7ssh-rsa\0\0\0\1\3\0\0\0\3\0\x1f\xff",
+			     23), 0);
+	assert_int_equal(pubkey_bits(&k), 13);
+	pubkey_free(&k);
 	/* A known one whose numbers are missing has no size. */
 	assert_int_equal(pubkey_from_blob(&k, (const uint8_t *)"\0\0\0\7ssh-rsa\0\0\0\1\3", 16), 0);
 	assert_int_equal(pubkey_bits(&k), 0);
