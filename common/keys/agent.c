@@ -43,13 +43,15 @@ agent_open(struct agent **out, const char *path)
 	if (!a)
 		return QERR_NOMEM;
 	a->timeout = TIMEOUT;
-	/* Non-blocking only once connected: a Unix socket has no connection under way to wait for. Where
-	 * the agent has stopped taking connections, the send timeout ends the wait. */
+	/* Non-blocking only once connected: a Unix socket has no connection under way to
+	 * wait for. Where the agent has stopped taking connections, the send timeout ends
+	 * the wait. */
 	const struct timeval wait = {.tv_sec = TIMEOUT / NS_PER_S};
 	a->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (a->fd < 0 || fd_cloexec(a->fd) != 0 ||
 	    setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0 ||
-	    connect(a->fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 || fd_nonblock(a->fd) != 0) {
+	    connect(a->fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    fd_nonblock(a->fd) != 0) {
 		int saved = errno;
 		agent_close(&a);
 		errno = saved;
@@ -158,8 +160,9 @@ exchange(int fd, const struct buf *request, struct buf *reply, uint64_t deadline
 	return err;
 }
 
-/* Sends the request (a secret perhaps) with its length before it, reads the reply. Where that fails the
- * connection is closed: a late reply must never be taken for that to another question. */
+/* Sends the request (a secret perhaps) with its length before it, reads the reply. Where
+ * that fails the connection is closed: a late reply must never be taken for that to another
+ * question. */
 static int
 ask(struct agent *a, const struct buf *body, struct buf *reply)
 {

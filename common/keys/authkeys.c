@@ -85,8 +85,8 @@ authkey_parse(struct authkey_line *l, const char *line, const char **why)
 	return 1;
 }
 
-/* A line against the wanted key, whose base 64 form is text: 1, 0, QERR_NOMEM, or, where it is about the
- * key but malformed, QERR_FORMAT or QERR_UNKNOWN. */
+/* A line against the wanted key, whose base 64 form is text: 1, 0, QERR_NOMEM, or, where it
+ * is about the key but malformed, QERR_FORMAT or QERR_UNKNOWN. */
 static int
 match_line(struct authkey_line *l, const char *line, const struct pubkey *k, const char *text,
     const char **why)

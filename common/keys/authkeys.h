@@ -15,7 +15,8 @@ struct authkey_opts {          /* what a key line permits */
 	uint64_t expiry;       /* wall clock seconds, 0: none */
 	bool cert_authority;
 	char *principals;
-	/* permitopen, permitlisten, tunnel: kept verbatim for forwarding; forwarding is off now */
+	/* permitopen, permitlisten, tunnel: kept verbatim for forwarding; forwarding is off
+	 * now */
 	char **permitopen, **permitlisten;
 	size_t npermitopen, npermitlisten;
 	char *tunnel;          /* "any" or a number, or NULL */
@@ -27,16 +28,17 @@ struct authkey_line {
 	char *comment;
 };
 void authkey_line_free(struct authkey_line *l); /* l is empty afterwards; fine on a zeroed l */
-/* Parses one line. 1: a key; 0: empty or comment; QERR_FORMAT (why names the place), QERR_UNKNOWN (an
- * option that is not known: the line is refused), QERR_NOMEM. *why: a short constant text. l needs no freeing unless 1. */
+/* Parses one line. 1: a key; 0: empty or comment; QERR_FORMAT (why names the place),
+ * QERR_UNKNOWN (an option that is not known: the line is refused), QERR_NOMEM. *why: a short
+ * constant text. l needs no freeing unless 1. */
 int authkey_parse(struct authkey_line *l, const char *line, const char **why);
-/* Looks the key up in a file's text. 1: found (l filled, the caller's to free), 0: not, QERR_NOMEM. Lines that
- * match the key but are malformed are logged as "path:line: why" and refused; lines of certification
- * authorities are passed over. */
+/* Looks the key up in a file's text. 1: found (l filled, the caller's to free), 0: not,
+ * QERR_NOMEM. Lines that match the key but are malformed are logged as "path:line: why" and
+ * refused; lines of certification authorities are passed over. */
 int authkeys_find(const char *path, const uint8_t *text, size_t n, const struct pubkey *k,
     struct authkey_line *l, unsigned *lineno);
-/* The same, from behind line `after` on. As in sshd, a key whose line does not permit this login (from=, expiry-time=) may be
- * permitted by a later one: then go on behind it. */
+/* The same, from behind line `after` on. As in sshd, a key whose line does not permit this
+ * login (from=, expiry-time=) may be permitted by a later one: then go on behind it. */
 int authkeys_find_next(const char *path, const uint8_t *text, size_t n, const struct pubkey *k,
     unsigned after, struct authkey_line *l, unsigned *lineno);
 

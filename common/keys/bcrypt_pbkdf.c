@@ -1,5 +1,5 @@
-/* bcrypt_pbkdf: PBKDF2 whose pseudorandom function is bcrypt over SHA-512 hashes of password and
- * salt, and whose blocks are interleaved in the output. */
+/* bcrypt_pbkdf: PBKDF2 whose pseudorandom function is bcrypt over SHA-512 hashes of password
+ * and salt, and whose blocks are interleaved in the output. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* the Blowfish block function has no newer interface */
 #include <string.h>
 #include <openssl/blowfish.h>
@@ -95,8 +95,8 @@ bcrypt_hash(uint8_t out[HASH_LEN], const uint8_t pass[crypto_hash_sha512_BYTES],
 static void
 first_salt(uint8_t h[crypto_hash_sha512_BYTES], const uint8_t *salt, size_t n, uint32_t block)
 {
-	const uint8_t be[4] = {(uint8_t)(block >> 24), (uint8_t)(block >> 16), (uint8_t)(block >> 8),
-	    (uint8_t)block};
+	const uint8_t be[4] = {(uint8_t)(block >> 24), (uint8_t)(block >> 16),
+	    (uint8_t)(block >> 8), (uint8_t)block};
 	crypto_hash_sha512_state st;
 
 	crypto_hash_sha512_init(&st);

@@ -121,8 +121,8 @@ keyfile_close(struct keyfile *kf)
 	memset(kf, 0, sizeof(*kf));
 }
 
-/* The secret half has to belong to the public one, in all three places that show it: who signs with a
- * key that does not fit gives the secret away. */
+/* The secret half has to belong to the public one, in all three places that show it: who
+ * signs with a key that does not fit gives the secret away. */
 static int
 take_secret(struct privkey *k, struct bytes pk, struct bytes sk)
 {

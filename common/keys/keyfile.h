@@ -20,15 +20,17 @@ struct keyfile {
  * Ed25519 key, or another format). Errors as privkey_load. kf is to be closed in any case. */
 int keyfile_open(struct keyfile *kf, struct privkey *k, const uint8_t *text, size_t n);
 void keyfile_close(struct keyfile *kf);
-/* Reads the decrypted private section into k, whose pub is there already. wrong: the error for a section
- * that is not one: a wrong passphrase, or a malformed file. */
+/* Reads the decrypted private section into k, whose pub is there already. wrong: the error
+ * for a section that is not one: a wrong passphrase, or a malformed file. */
 int keyfile_private(struct privkey *k, struct bytes plain, int wrong);
-/* Decrypts and reads. QERR_PASSPHRASE, QERR_UNSUPPORTED (k->cipher), QERR_FORMAT, ... Links libcrypto. */
+/* Decrypts and reads. QERR_PASSPHRASE, QERR_UNSUPPORTED (k->cipher), QERR_FORMAT, ... Links
+ * libcrypto. */
 int keyfile_decrypt(struct privkey *k, const struct keyfile *kf, const char *passphrase);
-/* Where the text is a private key of another format: QERR_UNSUPPORTED, and the type of the key where it is
- * cheap to know; else QERR_FORMAT. */
+/* Where the text is a private key of another format: QERR_UNSUPPORTED, and the type of the
+ * key where it is cheap to know; else QERR_FORMAT. */
 int keyfile_other_format(struct pubkey *pub, const uint8_t *text, size_t n);
-/* Reads a whole file into a buffer for secrets. QERR_SYS, QERR_TOOBIG, QERR_NOMEM, QERR_PERM. */
+/* Reads a whole file into a buffer for secrets. QERR_SYS, QERR_TOOBIG, QERR_NOMEM,
+ * QERR_PERM. */
 int keyfile_read(struct buf *b, const char *path, bool check_perm);
 
 #endif

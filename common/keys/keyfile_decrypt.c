@@ -32,7 +32,8 @@ static const struct cipher *
 cipher_find(struct bytes name)
 {
 	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++)
-		if (strlen(ciphers[i].name) == name.n && memcmp(ciphers[i].name, name.p, name.n) == 0)
+		if (strlen(ciphers[i].name) == name.n &&
+		    memcmp(ciphers[i].name, name.p, name.n) == 0)
 			return &ciphers[i];
 	return NULL;
 }
@@ -65,8 +66,8 @@ out:
 	return err;
 }
 
-/* The construction of SSH (PROTOCOL.chacha20poly1305) for packet 0 without a length field: block 0 of the
- * stream keys Poly1305 over the ciphertext, which begins at block 1. */
+/* The construction of SSH (PROTOCOL.chacha20poly1305) for packet 0 without a length field:
+ * block 0 of the stream keys Poly1305 over the ciphertext, which begins at block 1. */
 static int
 open_chachapoly(uint8_t *out, const struct keyfile *kf, const uint8_t *key)
 {
@@ -75,8 +76,9 @@ open_chachapoly(uint8_t *out, const struct keyfile *kf, const uint8_t *key)
 	int err = QERR_PASSPHRASE;
 
 	crypto_stream_chacha20(poly_key, sizeof(poly_key), nonce, key);
-	if (crypto_onetimeauth_poly1305_verify(kf->tag.p, kf->secret.p, kf->secret.n, poly_key) == 0) {
-		crypto_stream_chacha20_xor_ic(out, kf->secret.p, kf->secret.n, nonce, 1, key);
+	const struct bytes *c = &kf->secret;
+	if (crypto_onetimeauth_poly1305_verify(kf->tag.p, c->p, c->n, poly_key) == 0) {
+		crypto_stream_chacha20_xor_ic(out, c->p, c->n, nonce, 1, key);
 		err = 0;
 	}
 	sodium_memzero(poly_key, sizeof(poly_key));
@@ -91,7 +93,8 @@ keyfile_decrypt(struct privkey *k, const struct keyfile *kf, const char *passphr
 
 	const struct cipher *c = cipher_find(kf->cipher);
 	if (!c) {
-		memcpy(k->cipher, kf->cipher.p, kf->cipher.n); /* shorter, as keyfile_open has read it */
+		/* Shorter than there is room for: keyfile_open has seen to it. */
+		memcpy(k->cipher, kf->cipher.p, kf->cipher.n);
 		k->cipher[kf->cipher.n] = '\0';
 		return QERR_UNSUPPORTED;
 	}

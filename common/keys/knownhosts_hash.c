@@ -45,7 +45,10 @@ kh_hash_match(const char *hashed, const char *host)
 		return QERR_FORMAT;
 	const char *s = hashed + strlen(MAGIC);
 	size_t n = strcspn(s, "|");
-	if (s[n] != '|' || decode(salt, s, n) != 0 || decode(want, s + n + 1, strlen(s + n + 1)) != 0)
+	if (s[n] != '|' || decode(salt, s, n) != 0)
+		return QERR_FORMAT;
+	s += n + 1;
+	if (decode(want, s, strlen(s)) != 0)
 		return QERR_FORMAT;
 	int err = hmac_sha1(have, salt, host);
 	if (err)

@@ -11,8 +11,8 @@ struct lines {
 	bool has_nul;      /* it has a zero byte inside: what is given ends there */
 };
 void lines_init(struct lines *l, const uint8_t *text, size_t n);
-/* The next line, valid until the next call: without its end (also \r\n) and without blanks at either end. 1; 0: no
- * more; QERR_NOMEM. */
+/* The next line, valid until the next call: without its end (also \r\n) and without blanks
+ * at either end. 1; 0: no more; QERR_NOMEM. */
 int lines_next(struct lines *l, const char **line);
 void lines_free(struct lines *l);
 

@@ -62,6 +62,7 @@ load_from_private(struct pubkey *k, const char *path, char **comment)
 	struct buf b;
 
 	memset(&key, 0, sizeof(key));
+	memset(k, 0, sizeof(*k));
 	if (stat(path, &st) != 0)
 		return QERR_SYS;
 	if (!S_ISREG(st.st_mode)) /* a pipe can be read once, and is wanted for the private key */
@@ -73,7 +74,7 @@ load_from_private(struct pubkey *k, const char *path, char **comment)
 			err = from_public_text(&key.pub, &key.comment, buf_data(&b), buf_len(&b));
 	}
 	buf_free(&b);
-	if (err && key.pub.blob) /* encrypted, or of a type that we cannot use: the public half is there */
+	if (err && key.pub.blob) /* encrypted, or of a type that we cannot use */
 		err = 0;
 	*k = key.pub;
 	memset(&key.pub, 0, sizeof(key.pub));
@@ -85,40 +86,45 @@ load_from_private(struct pubkey *k, const char *path, char **comment)
 	return err;
 }
 
+/* Key and comment of path.pub; where the key is there already, the comment alone, if it is for
+ * that key. */
+static int
+complete(struct pubkey *k, char **comment, const char *privpath)
+{
+	struct pubkey other = {0};
+	char *other_comment = NULL;
+
+	char *path = str_printf("%s.pub", privpath);
+	int err = path ? load_public(&other, path, &other_comment) : QERR_NOMEM;
+	if (!err && !k->blob) {
+		*k = other;
+		memset(&other, 0, sizeof(other));
+	}
+	if (!err && comment && (!other.blob || pubkey_equal(k, &other))) {
+		*comment = other_comment;
+		other_comment = NULL;
+	}
+	pubkey_free(&other);
+	free(other_comment);
+	free(path);
+	return err;
+}
+
 int
 pubkey_load(struct pubkey *k, const char *privpath, char **comment)
 {
-	struct pubkey other;
-	char *other_comment = NULL;
-
-	memset(k, 0, sizeof(*k));
 	if (comment)
 		*comment = NULL;
 	int err = load_from_private(k, privpath, comment);
-	int saved = errno;
-	char *path = str_printf("%s.pub", privpath);
-	if (!path)
-		err = QERR_NOMEM;
-	/* Also where the private file shows the key but not its comment. */
-	else if ((err || (comment && !*comment)) && load_public(&other, path, &other_comment) == 0) {
-		if (err) {
-			pubkey_free(k);
-			*k = other;
-			memset(&other, 0, sizeof(other));
+	if (err || (comment && !*comment)) {
+		int saved = errno;
+		if (complete(k, comment, privpath) == 0)
 			err = 0;
-		}
-		if (comment && (!other.blob || pubkey_equal(k, &other))) {
-			*comment = other_comment;
-			other_comment = NULL;
-		}
-		pubkey_free(&other);
+		errno = saved; /* of the private file, where there is neither */
 	}
-	if (!err && comment && !*comment && !(*comment = strdup("")))
-		err = QERR_NOMEM;
-	if (err == QERR_NOMEM)
+	if (!err && comment && !*comment && !(*comment = strdup(""))) {
 		pubkey_free(k);
-	free(other_comment);
-	free(path);
-	errno = saved;
+		err = QERR_NOMEM;
+	}
 	return err;
 }

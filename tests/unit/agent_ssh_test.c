@@ -210,7 +210,8 @@ locked(void **state)
 	stop(&a);
 }
 
-/* A key that may be used towards one host only: the agent signs for SSH sessions bound to it, and for nothing else. */
+/* A key that may be used towards one host only: the agent signs for SSH sessions bound to
+ * it, and for nothing else. */
 static void
 restricted(void **state)
 {

@@ -1,5 +1,5 @@
-/* What the server's processes use of keys. This program is linked without libcrypto: that it links is half
- * of the test. */
+/* What the server's processes use of keys. This program is linked without libcrypto: that it
+ * links is half of the test. */
 #include "tests/unit/keys_fixture.h"
 
 #include <stdlib.h>
