@@ -225,6 +225,7 @@ monitor_tear_down(struct monitor *m)
 	if (m->have_init)
 		smsg_free_minit(&m->init);
 	sodium_free(m->host_sk);
+	pubkey_free(&m->host_key);
 	sodium_memzero(&m->env.secret, sizeof m->env.secret);
 	free(m->net_said);
 }

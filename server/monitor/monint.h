@@ -38,6 +38,7 @@ struct monitor {
 	bool have_init;
 	uint8_t *host_sk;             /* sodium_malloc; NULL once it has signed */
 	uint8_t host_pk[32];
+	struct pubkey host_key;       /* the same in SSH form: what users sign over */
 	struct sconf_src *src;
 	struct sconf *conf;           /* for these addresses, whoever the user is */
 	struct auth_env env;

@@ -36,7 +36,10 @@ keep_key(struct monitor *m, struct bytes sk)
 	/* the same for every connection, so that it cannot be averaged out, and told by nothing public */
 	crypto_generichash(m->env.secret, sizeof m->env.secret, (const unsigned char *)SECRET_LABEL,
 	    strlen(SECRET_LABEL), m->host_sk, 32);
-	return 0;
+	int r = pubkey_from_ed25519(&m->host_key, m->host_pk);
+	m->env.hostkey = m->host_key.blob;
+	m->env.hostkeylen = m->host_key.bloblen;
+	return r;
 }
 
 static int
