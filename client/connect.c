@@ -113,6 +113,7 @@ start_next(void *arg)
 	struct attempt *a = &c->attempts[c->nstarted];
 	struct quic_client_cfg cfg = {.remote = a->addr, .bind_device = c->conf->bind_interface};
 	struct tp_close why = {.by = TP_CLOSED_SYS};
+	char at[ADDR_STRLEN];
 	int rc;
 
 	if (c->finished || c->nstarted >= c->n)
@@ -123,7 +124,8 @@ start_next(void *arg)
 	if (c->conf->connect_timeout)
 		cfg.limits.handshake_timeout = c->conf->connect_timeout * NS_PER_S;
 	cfg.bind = a->addr.u.sa.sa_family == AF_INET ? c->bind4 : c->bind6;
-	log_debug("Connecting to %s [%s].", c->conf->hostname, addr_show(&a->addr));
+	log_debug("Connecting to %s [%s] port %u.", c->conf->hostname, addr_host(&a->addr, at),
+	    addr_port(&a->addr));
 	if (c->nstarted < c->n)
 		ev_timer_at(c->next, ev_now(c->ev) + RACE_DELAY_NS);
 	rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);

@@ -175,10 +175,11 @@ on_channel_failed(void *ctx, struct msgstream *ms, uint64_t code)
 	struct session *s = ctx;
 
 	(void)ms;
-	log_debug("the channel was reset by the server (code %llu)", (unsigned long long)code);
 	/* Once the status is known, nothing more has to come on this stream; output may still. */
-	if (s->status < 0)
-		session_finish(s, SESSION_FAILED);
+	if (s->status >= 0)
+		return;
+	log_debug("the channel was reset by the server (code %llu)", (unsigned long long)code);
+	session_finish(s, SESSION_FAILED);
 }
 
 static void
