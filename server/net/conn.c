@@ -22,7 +22,7 @@ net_close(struct net *net, uint64_t code, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	if (net->conn != NULL)
+	if (net->conn != NULL && !net->over)
 		tp_conn_close(net->conn, code, reason);
 }
 
@@ -112,7 +112,7 @@ set_idle(struct net *net)
 void
 net_sessions_changed(struct net *net)
 {
-	if (!net->authed)
+	if (!net->authed || net->over)
 		return;
 	set_idle(net);
 	ev_timer_at(net->unused,
@@ -123,7 +123,7 @@ void
 net_authenticated(struct net *net)
 {
 	/* A session has its own stream and one for input; some more are being closed or refused. */
-	uint64_t streams = 2 * (uint64_t)net->limits.max_sessions + 16;
+	uint64_t streams = NET_STREAMS_MIN + 2 * (uint64_t)net->limits.max_sessions;
 
 	if (streams > NET_STREAMS_MAX)
 		streams = NET_STREAMS_MAX;
@@ -201,6 +201,7 @@ on_closed(void *arg, const struct tp_close *why)
 	struct net *net = arg;
 	char text[CLOSE_TEXT_MAX];
 
+	net->over = true;
 	monlink_closed(net, close_text(text, sizeof(text), why));
 	ev_stop(net->ev);
 }

@@ -177,6 +177,8 @@ accepted(struct net *net)
 void
 control_auth_result(struct net *net, const struct smsg_auth_result *m)
 {
+	if (net->over)
+		return;
 	if (!net->control.asked) {
 		log_error("an answer to no authentication request came from the monitor");
 		return;

@@ -14,7 +14,7 @@ on_dgram(void *ctx, struct rd *body, int *fds)
 	(void)fds;
 	if (r < 0)
 		return r;
-	if (net->conn != NULL)
+	if (net->conn != NULL && !net->over)
 		quic_server_input(net->conn, &m.path, m.ecn, m.data.p, m.data.n);
 	smsg_free_dgram(&m);
 	return 0;
@@ -30,7 +30,7 @@ on_cids(void *ctx, struct rd *body, int *fds)
 	(void)fds;
 	if (r < 0)
 		return r;
-	if (net->conn != NULL)
+	if (net->conn != NULL && !net->over)
 		quic_server_add_cids(net->conn, m.v, m.n);
 	smsg_free_cids(&m);
 	return 0;

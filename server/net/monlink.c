@@ -57,13 +57,14 @@ on_socket(void *ctx, struct rd *body, int *fds)
 
 	if (r < 0)
 		return r;
-	if (net->conn != NULL) {
-		quic_server_set_socket(net->conn, fds[0], &m.path);
-	} else {
+	if (net->conn == NULL) {
 		fd_close(&net->setup.socket_fd);
 		net->setup.socket_fd = fds[0];
+		fds[0] = -1;
+	} else if (!net->over) {
+		quic_server_set_socket(net->conn, fds[0], &m.path);
+		fds[0] = -1;
 	}
-	fds[0] = -1;
 	smsg_free_path(&m);
 	return 0;
 }

@@ -14,7 +14,8 @@
 #define NET_IDLE_NS     (120 * NS_PER_S)   /* silence that ends a connection without a terminal */
 #define NET_UNUSED_NS   (10 * NS_PER_S)    /* with no channel left */
 #define NET_SIGN_NS     (10 * NS_PER_S)    /* the monitor's answer to MN_SIGN */
-#define NET_STREAMS_MAX 1000               /* of each kind, whatever MaxSessions says */
+#define NET_STREAMS_MIN 64                 /* of each kind that the client may have open, */
+#define NET_STREAMS_MAX 1000               /* whatever MaxSessions says */
 
 struct session;
 struct instream;
@@ -50,6 +51,7 @@ struct net {
 	bool handshake_done;
 	bool settings_sent;
 	bool authed;
+	bool over;                   /* the connection object may only be freed */
 	bool failed;                 /* no orderly start or end: the exit status says so */
 };
 

@@ -62,19 +62,6 @@ must(bool ok)
 		abort();
 }
 
-void
-fake_limits_default(struct fake_limits *l)
-{
-	*l = (struct fake_limits){
-		.conn_window = 64 * 1024,
-		.stream_window = 32 * 1024,
-		.max_bidi = 16,
-		.max_uni = 16,
-		.send_buffer = 16 * 1024,
-		.segment = 1000,
-	};
-}
-
 static void
 wake(struct tp_conn *c)
 {

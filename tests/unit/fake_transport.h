@@ -14,7 +14,18 @@ struct fake_limits {
 	size_t send_buffer;                  /* per stream */
 	size_t segment;                      /* bytes offered to the peer at a time; 1: byte by byte */
 };
-void fake_limits_default(struct fake_limits *l);
+static inline void
+fake_limits_default(struct fake_limits *l)
+{
+	*l = (struct fake_limits){
+		.conn_window = 64 * 1024,
+		.stream_window = 32 * 1024,
+		.max_bidi = 16,
+		.max_uni = 16,
+		.send_buffer = 16 * 1024,
+		.segment = 1000,
+	};
+}
 
 /* Both are the caller's (tp_conn_free). 0 or QERR_NOMEM. */
 int fake_pair(struct ev *ev, const struct fake_limits *client_limits,

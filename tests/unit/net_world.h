@@ -32,12 +32,12 @@ struct wseen {
 
 struct world {
 	struct ev *ev;
-	struct net *net;
+	struct net *net;         /* NULL: in a process of its own */
 	struct tp_conn *client;
 	struct ipc *monitor, *listener, *broker; /* the other roles' ends */
 	struct wstream streams[WORLD_STREAMS];
 	size_t nstreams;
-	bool client_closed;
+	bool client_ready, client_closed;
 	struct tp_close why;
 	struct wseen seen[256];  /* by message type */
 	uint8_t answers[16];     /* enum smsg_auth_code, one a request */
@@ -48,11 +48,19 @@ struct world {
 	struct fake_limits client_limits, server_limits;
 	bool broker_down;        /* MN_BROKER does not come */
 	bool steered;
+	bool no_handshake;       /* the server's is not complete until the test says so */
+	void (*free_net)(struct world *w);
+	uint8_t host_sk[64];     /* answers MN_SIGN */
+	void *start_arg;         /* of the one who started it */
 };
 
 /* Fills in defaults; change what is wanted, then world_start. */
 struct world *world_new(void);
+/* Over the transport in memory (net_world_fake.c). */
 void world_start(struct world *w);
+/* The parts of another start: the roles' ends of the channels, and w->client, are taken into service. */
+void world_roles(struct world *w, int monitor_fd, int listener_fd);
+void world_client(struct world *w);
 void world_free(struct world **w);
 /* Rounds of the loop until nothing moves. */
 void world_run(struct world *w);
