@@ -3,7 +3,6 @@
 #define QSH_IPC_IMPL_H
 
 #include <stdbool.h>
-#include <sys/queue.h>
 
 #include "common/ipc/ipc.h"
 
@@ -12,17 +11,16 @@
 
 /* A message that waits, to be sent or to be handled. Owns its descriptors. */
 struct ipc_msg {
-	TAILQ_ENTRY(ipc_msg) link;
+	struct ipc_msg *next;
 	uint16_t type;
 	int fds[IPC_FDS_MAX];
 	size_t nfds;
 	size_t n;
 	uint8_t body[];
 };
-TAILQ_HEAD(ipc_msgs, ipc_msg);
 
 struct ipc_queue {
-	struct ipc_msgs msgs;
+	struct ipc_msg *first, **end; /* end: where the next one is linked in */
 	size_t cost; /* bytes */
 };
 

@@ -9,7 +9,8 @@
 void
 ipc_queue_init(struct ipc_queue *q)
 {
-	TAILQ_INIT(&q->msgs);
+	q->first = NULL;
+	q->end = &q->first;
 	q->cost = 0;
 }
 
@@ -53,6 +54,7 @@ ipc_queue_add(struct ipc_queue *q, uint16_t type, const void *p, size_t n, int *
 		return QERR_TOOBIG;
 	if ((m = malloc(sizeof(*m) + n)) == NULL)
 		return QERR_NOMEM;
+	m->next = NULL;
 	m->type = type;
 	m->nfds = 0;
 	m->n = n;
@@ -67,7 +69,8 @@ ipc_queue_add(struct ipc_queue *q, uint16_t type, const void *p, size_t n, int *
 		ipc_msg_free(&m);
 		return QERR_SYS;
 	}
-	TAILQ_INSERT_TAIL(&q->msgs, m, link);
+	*q->end = m;
+	q->end = &m->next;
 	q->cost += cost(n);
 	return 0;
 }
@@ -75,17 +78,19 @@ ipc_queue_add(struct ipc_queue *q, uint16_t type, const void *p, size_t n, int *
 struct ipc_msg *
 ipc_queue_first(const struct ipc_queue *q)
 {
-	return TAILQ_FIRST(&q->msgs);
+	return q->first;
 }
 
 struct ipc_msg *
 ipc_queue_pop(struct ipc_queue *q)
 {
-	struct ipc_msg *m = TAILQ_FIRST(&q->msgs);
+	struct ipc_msg *m = q->first;
 
 	if (m == NULL)
 		return NULL;
-	TAILQ_REMOVE(&q->msgs, m, link);
+	q->first = m->next;
+	if (q->first == NULL)
+		q->end = &q->first;
 	q->cost -= cost(m->n);
 	return m;
 }

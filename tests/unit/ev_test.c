@@ -383,25 +383,23 @@ silent_descriptor_does_not_call(void **state)
 static void
 timer_is_precise_and_never_early(void **state)
 {
-	uint64_t late[21], due;
+	uint64_t due, late, best = UINT64_MAX;
 	struct real r;
 
 	(void)state;
 	real_init(&r);
 	assert_int_equal(ev_timer_new(&r.timer, r.ev, on_stop, &r), 0);
-	for (size_t i = 0; i < 21; i++) {
+	/* A busy machine delays some; a clock that rounds to milliseconds is late by 700 us or more each time. */
+	for (int i = 0; i < 500 && best >= 500 * NS_PER_US; i++) {
 		due = ev_now(r.ev) + 300 * NS_PER_US;
 		ev_timer_at(r.timer, due);
 		assert_int_equal(ev_run(r.ev), 0);
 		assert_true(r.fired >= due);
-		late[i] = r.fired - due;
+		late = r.fired - due;
+		if (late < best)
+			best = late;
 	}
-	/* The best of them: a busy machine delays some, but a clock that ticks in
-	 * milliseconds delays all. */
-	for (size_t i = 1; i < 21; i++)
-		if (late[i] < late[0])
-			late[0] = late[i];
-	assert_true(late[0] < 500 * NS_PER_US);
+	assert_true(best < 500 * NS_PER_US);
 	real_free(&r);
 }
 
