@@ -221,6 +221,8 @@ cconf_match_line(
 		if (c->has_value &&
 		    (value == NULL || (*value == '\0' && c->match == match_host)))
 			return conf_bad(why, "value of \"%.60s\" is missing", l->args.v[at]);
+		if (c->match == match_local_network && addr_match_list(NULL, value) != 0)
+			return conf_bad(why, "\"%.80s\" is not a list of addresses", value);
 		if (c->match == match_all && (negated || !all_is_alone(&l->args, at)))
 			return conf_bad(why, "\"all\" must stand alone");
 		/* a command is run only where what stands before it matches */

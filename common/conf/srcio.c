@@ -88,6 +88,7 @@ get_item(struct conf_src *s, struct rd *r, unsigned *depth)
 	uint8_t kind = rd_u8(r);
 	uint64_t file = rd_varint(r), lineno;
 	struct bytes text;
+	int err;
 
 	if (r->err != 0)
 		return r->err;
@@ -103,8 +104,11 @@ get_item(struct conf_src *s, struct rd *r, unsigned *depth)
 	text = rd_str(r, CONF_FILE_MAX);
 	if (r->err != 0)
 		return r->err;
-	return conf_src_add_kept(
+	err = conf_src_add_kept(
 	    s, s->files.v[file], (unsigned long)lineno, (const char *)text.p, text.n);
+	if (err == 0 && (s->n == 0 || s->v[s->n - 1].bad != NULL))
+		return QERR_FORMAT;
+	return err;
 }
 
 int

@@ -75,9 +75,7 @@ match_local_port(const char *list, const struct sconf_match *m)
 static int
 check_addresses(const char *list, struct conf_why *why)
 {
-	struct addr any;
-
-	if (addr_parse(&any, "0.0.0.0", 0) != 0 || addr_match_list(&any, list) == QERR_FORMAT)
+	if (addr_match_list(NULL, list) == QERR_FORMAT)
 		return conf_bad(why, "\"%.80s\" is not a list of addresses", list);
 	return 0;
 }

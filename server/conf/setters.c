@@ -312,13 +312,12 @@ int
 sconf_check_user_pattern(const char *word, struct conf_why *why)
 {
 	const char *at = strrchr(word, '@');
-	struct addr any;
 
 	if (*word == '\0')
 		return conf_bad(why, "pattern is empty");
 	if (at == NULL)
 		return 0;
-	if (addr_parse(&any, "0.0.0.0", 0) != 0 || addr_match_list(&any, at + 1) == QERR_FORMAT)
+	if (addr_match_list(NULL, at + 1) == QERR_FORMAT)
 		return conf_bad(why, "\"%.80s\" has a malformed address", word);
 	return 0;
 }

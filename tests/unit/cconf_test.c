@@ -368,6 +368,22 @@ bad_lines(void **state)
 }
 
 static void
+bad_match_lines(void **state)
+{
+	static const char *const bad[] = {"Match", "Match host", "Match all host x",
+	    "Match !all", "Match user x all", "Match localnetwork 10.0.0.0/99", "Match exec",
+	    "Host"};
+	struct cconf *c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(try(bad[i], "h", NULL, NULL, &c), QERR_FORMAT);
+		assert_non_null(strstr(logged, "conf: line 1: "));
+	}
+}
+
+static void
 ignore_unknown(void **state)
 {
 	struct cconf *c;
@@ -541,6 +557,7 @@ main(void)
 	    cmocka_unit_test(proxies),
 	    cmocka_unit_test(stops),
 	    cmocka_unit_test(bad_lines),
+	    cmocka_unit_test(bad_match_lines),
 	    cmocka_unit_test(ignore_unknown),
 	    cmocka_unit_test(known_without_effect),
 	    cmocka_unit_test(command_line),

@@ -347,7 +347,7 @@ refused(void **state)
 	    "PerSourcePenalties yes", "PerSourcePenalties crash:60", "PerSourcePenalties no x",
 	    "ListenAddress 10.0.0.1 rdomain 1", "Match RDomain 1", "Match invalid-user",
 	    "Match", "Match User", "Match all User x", "Match User x all", "Match Nothing x",
-	    "Match Address 192.0.2.1/33", "Match LocalPort x", "Include x", "Port 0",
+	    "Match Address 192.0.2.1/33", "Match Address !0.0.0.0,10.0.0.1/99", "Match LocalPort x", "Include x", "Port 0",
 	    "Port 65536", "AllowUsers", "AllowUsers a@10.0.0.1/99", "Subsystem sftp",
 	    "AuthenticationMethods x", "AuthenticationMethods publickey,",
 	    "AuthenticationMethods any publickey", "PermitRootLogin",
