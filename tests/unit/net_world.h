@@ -10,7 +10,7 @@
 #include "tests/unit/fake_transport.h"
 #include "tests/unit/loop.h"
 
-#define WORLD_STREAMS 40
+#define WORLD_STREAMS 64
 
 /* The client's end of one stream, with all that came on it. */
 struct wstream {
