@@ -21,9 +21,20 @@ cb_handshake_completed(ngtcp2_conn *ng, void *user_data)
 	/* Told from here, because the datagram that ends the handshake may go on with data. */
 	qrun_tell_early(c);
 	c->done_told = true;
+	c->confirmed = c->server; /* RFC 9001 section 4.1.2 */
 	if (!c->dead && c->ops != NULL && c->ops->handshake_done != NULL)
 		c->ops->handshake_done(c->arg);
 	return alive(c);
+}
+
+static int
+cb_handshake_confirmed(ngtcp2_conn *ng, void *user_data)
+{
+	struct tp_conn *c = user_data;
+
+	(void)ng;
+	c->confirmed = true;
+	return 0;
 }
 
 static int
@@ -249,6 +260,7 @@ qcallbacks_client(ngtcp2_callbacks *cb)
 	cb->client_initial = ngtcp2_crypto_client_initial_cb;
 	cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
 	cb->recv_stateless_reset = cb_stateless_reset;
+	cb->handshake_confirmed = cb_handshake_confirmed;
 }
 
 void

@@ -74,6 +74,12 @@ tls_failed(struct tp_conn *c)
 }
 
 void
+qclose_handshake(struct tp_conn *c)
+{
+	fail_text(c, TP_CLOSED_HANDSHAKE_TIMEOUT, 0, "handshake timed out");
+}
+
+void
 qclose_liberr(struct tp_conn *c, int rv)
 {
 	const char *text = ngtcp2_strerror(rv);
@@ -92,7 +98,7 @@ qclose_liberr(struct tp_conn *c, int rv)
 		c->fail.remote = true;
 		break;
 	case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-		fail_text(c, TP_CLOSED_HANDSHAKE_TIMEOUT, 0, "handshake timed out");
+		qclose_handshake(c);
 		break;
 	case NGTCP2_ERR_IDLE_CLOSE:
 		fail_text(c, TP_CLOSED_IDLE, 0, "silent for too long");

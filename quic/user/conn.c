@@ -236,6 +236,12 @@ qconn_path(const struct tp_conn *c, struct tp_path *path)
 }
 
 bool
+qconn_is_confirmed(const struct tp_conn *c)
+{
+	return c->confirmed;
+}
+
+bool
 qconn_is_over(const struct tp_conn *c)
 {
 	return c->over;

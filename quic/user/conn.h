@@ -58,6 +58,8 @@ void qconn_network_event(struct tp_conn *c);
 bool qconn_owns(const struct tp_conn *c, const uint8_t *p, size_t n);
 /* The path in use. */
 void qconn_path(const struct tp_conn *c, struct tp_path *path);
+/* Both ends know that the handshake is over: from now on the path may change. */
+bool qconn_is_confirmed(const struct tp_conn *c);
 /* closed() has been called, or will not be called any more. */
 bool qconn_is_over(const struct tp_conn *c);
 

@@ -87,12 +87,16 @@ struct tp_conn {
 	/* events to tell once ngtcp2 has returned */
 	bool ev_early, ev_streams;
 	bool done_told, want_streams;
+	bool confirmed;            /* both ends know that the handshake is over */
 	bool ev_validated;
 	struct tp_path validated_from, validated_to;
 
 	/* paths */
-	struct tp_path path;
+	struct tp_path path;       /* in use, validated */
 	unsigned moves;
+	bool pending;              /* ngtcp2 sends to the one below, which is not validated yet */
+	struct tp_path pending_path;
+	uint64_t pending_rx, pending_tx;
 
 	/* streams */
 	struct tp_stream *streams;
@@ -195,6 +199,8 @@ void qpath_to_ng(ngtcp2_path *ng, const struct tp_path *p);
 void qpath_from_ng(struct tp_path *p, const ngtcp2_path *ng);
 bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
 void qpath_validated(struct tp_conn *c);
+void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
+bool qpath_may_send(const struct tp_conn *c);
 
 /* timers.c */
 void qtimer_expired(struct tp_conn *c);
@@ -211,6 +217,7 @@ void qsend_flush_held(struct tp_conn *c);
 /* close.c */
 void qclose_liberr(struct tp_conn *c, int rv);     /* ngtcp2 said rv */
 void qclose_idle(struct tp_conn *c);
+void qclose_handshake(struct tp_conn *c);
 bool qclose_due(const struct tp_conn *c);
 void qclose_run(struct tp_conn *c);                /* writes what is to be written, tells closed */
 void qclose_input(struct tp_conn *c);              /* a datagram came after our close */

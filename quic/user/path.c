@@ -41,6 +41,39 @@ qpath_equal(const struct tp_path *a, const struct tp_path *b)
 	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote);
 }
 
+/* After each datagram that a server has read: has ngtcp2 turned to a new path that it has to
+ * validate? */
+void
+qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
+{
+	struct tp_path cur;
+
+	if (!c->server || !c->done_told || (!c->pending && qpath_equal(from, &c->path)))
+		return;
+	qpath_from_ng(&cur, ngtcp2_conn_get_path(c->ng));
+	if (qpath_equal(&cur, &c->path)) {
+		c->pending = false;
+		return;
+	}
+	if (!c->pending || !qpath_equal(&cur, &c->pending_path)) {
+		c->pending = true;
+		c->pending_path = cur;
+		c->pending_rx = c->pending_tx = 0;
+	}
+	if (qpath_equal(from, &cur))
+		c->pending_rx += n;
+}
+
+/* To an address that is not validated go at most three bytes for one received (RFC 9000 section
+ * 8.1). ngtcp2 1.11 keeps to that, but when it meets the limit it stops its loss timer, and nothing
+ * starts it again: with the congestion window full, a client that moves twice in a row would never
+ * be heard of again. So it is not asked to send before there is room. */
+bool
+qpath_may_send(const struct tp_conn *c)
+{
+	return !c->pending || c->pending_tx + QTX_MAX <= 3 * c->pending_rx;
+}
+
 /* Called after input: the path that ngtcp2 uses now has been validated. */
 void
 qpath_validated(struct tp_conn *c)
@@ -48,6 +81,7 @@ qpath_validated(struct tp_conn *c)
 	struct tp_path from = c->path, to;
 
 	c->ev_validated = false;
+	c->pending = false;
 	qpath_from_ng(&to, ngtcp2_conn_get_path(c->ng));
 	if (qpath_equal(&from, &to))
 		return;

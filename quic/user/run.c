@@ -21,6 +21,7 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 		return;
 	}
 	c->got_any = true;
+	qpath_heard(c, path, n);
 	qtimer_heard(c);
 }
 

@@ -109,7 +109,7 @@ next_probe(struct tp_conn *c)
 		if (s == NULL)
 			return NULL;
 		c->cursor = s->next;
-		if (s->can_write && !s->ng_gone && !s->write_reset && s->tx.sent > 0)
+		if (s->can_write && !s->ng_gone && !s->write_reset && !s->fin_sent && s->tx.sent > 0)
 			return s;
 	}
 	return NULL;
@@ -118,6 +118,8 @@ next_probe(struct tp_conn *c)
 static ngtcp2_ssize
 write_rest(struct tp_conn *c, struct fill *f)
 {
+	if (f->probe != NULL && f->probe->fin_sent) /* by now: its sending side is shut anyway */
+		f->probe = NULL;
 	return ngtcp2_conn_writev_stream(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, NULL, 0,
 	    f->probe != NULL ? f->probe->id : -1, NULL, 0, f->ts);
 }
@@ -237,6 +239,8 @@ batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, 
 	b->full = n < b->seg;
 	c->bytes_tx += n;
 	c->pkts_tx++;
+	if (c->pending && qpath_equal(&path, &c->pending_path))
+		c->pending_tx += n;
 	return 0;
 }
 
@@ -300,7 +304,7 @@ send_round(struct tp_conn *c)
 	f.probe = next_probe(c);
 	if (quantum > QTX_BUF)
 		quantum = QTX_BUF;
-	for (;;) {
+	while (qpath_may_send(c)) {
 		f.dest = c->txbuf + pos;
 		f.destlen = QTX_MAX;
 		n = fill_packet(c, &f);

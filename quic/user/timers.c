@@ -10,6 +10,7 @@
 
 #define SILENCE_MIN (500 * NS_PER_MS)
 #define JOLT_STEPS  8 /* timers that may stand before the one that sends */
+#define JOLT_MAX    (UINT64_C(60) * 24 * 3600 * NS_PER_S) /* no back-off that matters is longer */
 
 static void
 ng_expired(struct tp_conn *c)
@@ -23,11 +24,24 @@ ng_expired(struct tp_conn *c)
 		qclose_liberr(c, r);
 }
 
+/* Until HANDSHAKE_DONE has come, a client repeats only its Finished, which a server that has got it
+ * cannot read any more. If the client's address changes just then, neither hears the other again
+ * (RFC 9000 section 9 forbids to move, but nobody asks an address translator). */
+static uint64_t
+confirm_by(const struct tp_conn *c)
+{
+	if (c->confirmed || c->lim.handshake_timeout == 0)
+		return UINT64_MAX;
+	return c->born + c->lim.handshake_timeout;
+}
+
 void
 qtimer_expired(struct tp_conn *c)
 {
 	if (c->idle != 0 && c->now - c->last_rx >= c->idle)
 		qclose_idle(c);
+	else if (c->now >= confirm_by(c))
+		qclose_handshake(c);
 	else if (!c->fail_set)
 		ng_expired(c);
 }
@@ -35,13 +49,14 @@ qtimer_expired(struct tp_conn *c)
 uint64_t
 qconn_expiry(const struct tp_conn *c)
 {
-	uint64_t t = UINT64_MAX, e;
+	uint64_t t, e;
 
 	if (c->woken)
 		return 0;
 	if (c->over)
-		return t;
-	if (c->idle != 0)
+		return UINT64_MAX;
+	t = confirm_by(c);
+	if (c->idle != 0 && c->last_rx + c->idle < t)
 		t = c->last_rx + c->idle;
 	if (c->is_held)
 		return t; /* the carrier is full: qconn_writable */
@@ -79,8 +94,8 @@ qtimer_jolt(struct tp_conn *c)
 	ngtcp2_tstamp e;
 	int i;
 
-	if (!c->jolt || c->fail_set || c->is_held)
-		return;
+	if (!c->jolt || c->fail_set || c->is_held || !qpath_may_send(c))
+		return; /* what cannot be sent now would only back the timer off further */
 	c->jolt = false;
 	if (!c->done_told)
 		return;
@@ -91,6 +106,8 @@ qtimer_jolt(struct tp_conn *c)
 			return;
 		if (e > qc_ts(c)) {
 			if (i == 0 && e - qc_ts(c) <= 2 * ngtcp2_conn_get_pto(c->ng))
+				return;
+			if (e - qc_ts(c) > JOLT_MAX)
 				return;
 			c->skew += e - qc_ts(c);
 		}
