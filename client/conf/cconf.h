@@ -8,6 +8,7 @@
 enum { CCONF_SHK_NO, CCONF_SHK_YES, CCONF_SHK_ASK, CCONF_SHK_ACCEPT_NEW, CCONF_SHK_OFF };
 enum { CCONF_TTY_AUTO, CCONF_TTY_NO, CCONF_TTY_YES, CCONF_TTY_FORCE };
 enum { CCONF_AF_ANY, CCONF_AF_INET, CCONF_AF_INET6 };
+enum { CCONF_CANON_NO, CCONF_CANON_YES, CCONF_CANON_ALWAYS };
 enum { CCONF_SESSION_DEFAULT, CCONF_SESSION_NONE, CCONF_SESSION_SUBSYSTEM };
 
 struct cconf {
@@ -32,13 +33,18 @@ struct cconf {
 	unsigned server_alive_interval, server_alive_count;
 	uint64_t connection_timeout_ns;
 	bool stdin_null, fork_after_auth, pubkey_auth;
+	char *pubkey_algs;        /* PubkeyAcceptedAlgorithms; where it leaves ssh-ed25519 out, pubkey_auth is false */
 	char *fingerprint_hash;
 	char *preferred_auth;
 	unsigned password_prompts;
 	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
 	bool send_sni;
 	char *tag, *ignore_unknown;
-	char *revoked_host_keys, *refuse_connection; /* set: cconf_finish fails */
+	/* where these would count, cconf_finish fails: */
+	char *revoked_host_keys, *refuse_connection;
+	int canonicalize;
+	unsigned canonical_max_dots;
+	struct strlist canonical_domains, canonical_cnames;
 };
 
 struct cconf_ctx;             /* collects settings; the first value of each option wins */

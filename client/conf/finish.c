@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/net/addr.h"
 
 static const char *const default_identities[] = {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa",
     "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk"};
@@ -153,10 +154,35 @@ settle_identities(struct cconf *c)
 	return 0;
 }
 
+/* Would ssh look for another name of the host? */
+static bool
+would_be_canonical(const struct cconf *c)
+{
+	size_t n = strlen(c->hostname), dots = 0;
+	struct addr a;
+	const char *s;
+
+	if (c->canonicalize == CCONF_CANON_NO || addr_parse(&a, c->hostname, 0) == 0)
+		return false;
+	if (n > 0 && c->hostname[n - 1] == '.')
+		return false; /* a whole name */
+	for (s = c->hostname; *s != '\0'; s++)
+		dots += *s == '.';
+	return c->canonical_cnames.n > 0 ||
+	       (c->canonical_domains.n > 0 && dots <= c->canonical_max_dots);
+}
+
 /* What may not be passed over, and cannot be done yet. */
 static int
 refuse(const struct cconf *c)
 {
+	if (would_be_canonical(c)) {
+		log_error("%s: CanonicalizeHostname is not supported yet: give the whole name, "
+			  "and set "
+			  "it to no for this host",
+		    c->host);
+		return QERR_UNSUPPORTED;
+	}
 	if (c->refuse_connection != NULL) {
 		log_error("%s: connection refused by RefuseConnection: %s", c->host,
 		    c->refuse_connection);
@@ -183,6 +209,8 @@ settle(struct cconf_walk *w)
 	    (r = settle_host(w)) != 0 || (r = settle_identities(c)) != 0 ||
 	    (r = expand_all(w)) != 0)
 		return r;
+	if (!conf_algs_have(c->pubkey_algs, "ssh-ed25519"))
+		c->pubkey_auth = false;
 	return refuse(c);
 }
 
@@ -205,7 +233,8 @@ passes(struct cconf_walk *w, const char *user_arg)
 			return QERR_NOMEM;
 		w->set[user] = true;
 	}
-	if ((r = cconf_walk_files(w)) != 0 || !w->want_final)
+	r = cconf_walk_files(w);
+	if (r != 0 || (!w->want_final && w->c->canonicalize == CCONF_CANON_NO))
 		return r;
 	if ((r = settle_host(w)) != 0)
 		return r;

@@ -17,7 +17,6 @@
 #define NO_GSS "GSSAPI logins are not there"
 #define NO_HARDWARE "hardware keys are not there yet"
 #define NO_SHARING "connections are not shared"
-#define NO_CANONICAL "host names are not made canonical"
 #define NO_LOCAL "local commands are not there yet"
 #define OBSOLETE "obsolete, without effect in ssh too"
 
@@ -33,6 +32,9 @@ static const struct conf_name level_names[] = {{"QUIET", LOG_L_QUIET}, {"FATAL",
 static const struct conf_name tty_names[] = {{"true", CCONF_TTY_YES}, {"yes", CCONF_TTY_YES},
     {"false", CCONF_TTY_NO}, {"no", CCONF_TTY_NO}, {"force", CCONF_TTY_FORCE},
     {"auto", CCONF_TTY_AUTO}, {NULL, 0}};
+static const struct conf_name canonical_names[] = {{"false", CCONF_CANON_NO},
+    {"true", CCONF_CANON_YES}, {"yes", CCONF_CANON_YES}, {"no", CCONF_CANON_NO},
+    {"none", CCONF_CANON_NO}, {"always", CCONF_CANON_ALWAYS}, {NULL, 0}};
 static const struct conf_name session_names[] = {{"none", CCONF_SESSION_NONE},
     {"subsystem", CCONF_SESSION_SUBSYSTEM}, {"default", CCONF_SESSION_DEFAULT}, {NULL, 0}};
 static const struct conf_name strict_names[] = {{"true", CCONF_SHK_YES},
@@ -63,6 +65,10 @@ static const struct conf_opt options[] = {
     {DO("ProxyJump", REST, proxy_jump), .flags = CONF_F_NONE | CONF_F_HIDE},
     {DO("RefuseConnection", REST, refuse_connection)},
     {DO("Tag", STRING, tag)},
+    {DO("CanonicalizeHostname", ENUM, canonicalize), .names = canonical_names, .def = "no"},
+    {DO("CanonicalizeMaxDots", UINT, canonical_max_dots), .max = 1000, .def = "1"},
+    {DO("CanonicalDomains", WORDS, canonical_domains), .flags = CONF_F_NONE},
+    {DO("CanonicalizePermittedCNAMEs", WORDS, canonical_cnames), .flags = CONF_F_NONE},
 
     /* ---- who it is: the host ---- */
     {DO("HostKeyAlias", STRING, host_key_alias)},
@@ -88,6 +94,7 @@ static const struct conf_opt options[] = {
         .dump = cconf_dump_add_keys, .def = "no"},
     {DO("PubkeyAuthentication", BOOL, pubkey_auth), .set = cconf_set_pubkey,
         .dump = cconf_dump_pubkey, .def = "yes"},
+    {DO("PubkeyAcceptedAlgorithms", STRING, pubkey_algs)},
     {DO("PreferredAuthentications", STRING, preferred_auth)},
     {DO("NumberOfPasswordPrompts", UINT, password_prompts), .max = 1000, .def = "3"},
     {DO("BatchMode", BOOL, batch_mode), .def = "no"},
@@ -110,6 +117,7 @@ static const struct conf_opt options[] = {
     /* ---- other names ---- */
     ALIAS("DSAAuthentication", "PubkeyAuthentication"),
     ALIAS("IdentityFile2", "IdentityFile"),
+    ALIAS("PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"),
 
     /* ---- known, without effect ---- */
     PASS("PasswordAuthentication", NO_LOGIN),
@@ -138,8 +146,6 @@ static const struct conf_opt options[] = {
     PASS("PKCS11Provider", NO_HARDWARE),
     PASS("SmartcardDevice", NO_HARDWARE),
     PASS("SecurityKeyProvider", NO_HARDWARE),
-    PASS("PubkeyAcceptedAlgorithms", "user keys are Ed25519 for now"),
-    PASS("PubkeyAcceptedKeyTypes", "user keys are Ed25519 for now"),
     PASS("RequiredRSASize", "RSA keys are not there yet"),
     PASS("HostKeyAlgorithms", "host keys are Ed25519"),
     PASS("KnownHostsCommand", "only adds to the known hosts"),
@@ -164,11 +170,7 @@ static const struct conf_opt options[] = {
     PASS("TunnelDevice", NO_FORWARD),
     PASS("XAuthLocation", NO_FORWARD),
 
-    PASS("CanonicalDomains", NO_CANONICAL),
-    PASS("CanonicalizeFallbackLocal", NO_CANONICAL),
-    PASS("CanonicalizeHostname", NO_CANONICAL),
-    PASS("CanonicalizeMaxDots", NO_CANONICAL),
-    PASS("CanonicalizePermittedCNAMEs", NO_CANONICAL),
+    PASS("CanonicalizeFallbackLocal", "concerns CanonicalizeHostname only"),
     PASS("ControlMaster", NO_SHARING),
     PASS("ControlPath", NO_SHARING),
     PASS("ControlPersist", NO_SHARING),

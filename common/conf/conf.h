@@ -36,6 +36,10 @@ void conf_line_free(struct conf_line *l);
 /* "file:line", or the file alone for line 0, printable; dst has CONF_WHERE_LEN bytes; returns dst. */
 const char *conf_where(const struct conf_line *l, char *dst);
 
+/* Does a list of algorithms as PubkeyAcceptedAlgorithms has it let one in that is in the default list? "+" and
+ * "^" before the list add to the default, "-" takes away. NULL: the default. */
+bool conf_algs_have(const char *algs, const char *name);
+
 /* %-tokens: pairs of character and text. "%%" is known always. Unknown: QERR_UNKNOWN, *bad is the
  * character. Fresh memory in *out. */
 struct conf_token {

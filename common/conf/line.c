@@ -152,3 +152,13 @@ conf_where(const struct conf_line *l, char *dst)
 		snprintf(dst, CONF_WHERE_LEN, "%s:%lu", file, l->lineno);
 	return dst;
 }
+
+bool
+conf_algs_have(const char *algs, const char *name)
+{
+	if (algs == NULL || *algs == '+' || *algs == '^')
+		return true;
+	if (*algs == '-')
+		return str_match_list(name, algs + 1, false) != 1;
+	return str_match_list(name, algs, false) == 1;
+}

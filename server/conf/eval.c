@@ -120,7 +120,7 @@ finish(struct walk *w)
 	if (!w->src->user_mode && !w->done[conf_opt_find(&sconf_table, "PidFile")] &&
 	    (c->pid_file = strdup(QSH_RUNDIR "/qshd.pid")) == NULL)
 		r = QERR_NOMEM;
-	if (!sconf_algs_have(c->pubkey_algs, "ssh-ed25519"))
+	if (!conf_algs_have(c->pubkey_algs, "ssh-ed25519"))
 		c->pubkey_auth = false;
 	return r;
 }

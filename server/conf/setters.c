@@ -389,13 +389,3 @@ sconf_dump_methods(struct buf *b, const struct conf_opt *o, const void *base)
 		buf_printf(b, " %s", c->auth_methods.v[i]);
 	return buf_printf(b, "\n");
 }
-
-bool
-sconf_algs_have(const char *algs, const char *name)
-{
-	if (algs == NULL || *algs == '+' || *algs == '^')
-		return true; /* more, or another order, of the default, which has it */
-	if (*algs == '-')
-		return str_match_list(name, algs + 1, false) != 1;
-	return str_match_list(name, algs, false) == 1;
-}

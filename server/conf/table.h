@@ -26,8 +26,6 @@ conf_dump_fn sconf_dump_startups, sconf_dump_user_env, sconf_dump_methods, sconf
 /* "host", "host:port", "[host]:port", an IPv6 address: fresh strings, *port NULL where there is none.
  * QERR_FORMAT, QERR_NOMEM. */
 int sconf_split_listen(const char *word, char **host, char **port);
-/* Does PubkeyAcceptedAlgorithms (NULL: unset) let an algorithm in? */
-bool sconf_algs_have(const char *algs, const char *name);
 
 /* match.c */
 /* Does a Match line apply? 1, 0. m NULL: only "Match all" does. */

@@ -347,6 +347,48 @@ stops(void **state)
 	cconf_free(&c);
 }
 
+/* Names that ssh would make canonical are not connected to as something else. */
+static void
+canonical_names(void **state)
+{
+	static const char on[] = "CanonicalizeHostname yes\nCanonicalDomains a.example\n";
+	static const char cnames[] =
+	    "CanonicalizeHostname always\nCanonicalizePermittedCNAMEs *.a:*.b\n";
+	struct cconf *c;
+
+	(void)state;
+	assert_int_equal(try(on, "db", NULL, NULL, &c), QERR_UNSUPPORTED);
+	assert_non_null(strstr(logged, "db: CanonicalizeHostname"));
+	assert_int_equal(try(on, "db.x", NULL, NULL, &c), QERR_UNSUPPORTED);
+	assert_int_equal(try(cnames, "db.x.y.z", NULL, NULL, &c), QERR_UNSUPPORTED);
+	c = eval(on, "db.x.y");
+	cconf_free(&c);
+	c = eval(on, "192.0.2.1");
+	cconf_free(&c);
+	c = eval(on, "db.");
+	cconf_free(&c);
+	c = eval("CanonicalizeHostname yes\n", "db");
+	cconf_free(&c);
+	c = eval("Host db\nCanonicalizeHostname no\nHost *\nCanonicalizeHostname yes\n"
+		 "CanonicalDomains a.example\n",
+	    "db");
+	cconf_free(&c);
+}
+
+static void
+accepted_algorithms(void **state)
+{
+	struct cconf *c;
+
+	(void)state;
+	c = eval("PubkeyAcceptedAlgorithms +ssh-rsa\n", "h");
+	assert_true(c->pubkey_auth);
+	cconf_free(&c);
+	c = eval("PubkeyAcceptedKeyTypes rsa-sha2-512\n", "h");
+	assert_false(c->pubkey_auth);
+	cconf_free(&c);
+}
+
 /* ---- bad lines -------------------------------------------------------------- */
 
 static void
@@ -556,6 +598,8 @@ main(void)
 	    cmocka_unit_test(agents),
 	    cmocka_unit_test(proxies),
 	    cmocka_unit_test(stops),
+	    cmocka_unit_test(canonical_names),
+	    cmocka_unit_test(accepted_algorithms),
 	    cmocka_unit_test(bad_lines),
 	    cmocka_unit_test(bad_match_lines),
 	    cmocka_unit_test(ignore_unknown),

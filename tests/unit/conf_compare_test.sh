@@ -11,8 +11,8 @@ trap 'rm -rf "$tmp"' EXIT
 : > "$tmp/failed"
 
 # Keywords that are said differently on purpose: identityfile is printed with ~ and tokens
-# expanded; pidfile is the daemon's own; of the rest ssh prints what we do not implement.
-differ='identityfile|pidfile'
+# expanded; pidfile is the daemon's own; lists of algorithms are printed as they are written.
+differ='identityfile|pidfile|pubkeyacceptedalgorithms'
 
 # common THEIRS OURS: the lines of THEIRS and of OURS whose keywords are in both
 common()
@@ -129,6 +129,17 @@ Host alias
 Match host real.example
 	VisualHostKey yes
 EOF
+	client 'Match canonical' alias <<'EOF'
+CanonicalizeHostname yes
+Match canonical
+	User second
+Match canonical host real.example
+	Port 2022
+Host alias
+	HostName Real.Example
+Match canonical all
+	User last
+EOF
 	client 'Match exec' host <<'EOF'
 Match exec "test %h = host -a %n = host -a %p = 22"
 	Port 7
@@ -178,7 +189,8 @@ EOF
 	    'LogLevel DEBUG' 'LogLevel verbose' 'FingerprintHash md5' 'PreferredAuthentications publickey,password' \
 	    'NumberOfPasswordPrompts 1' 'AddressFamily inet6' 'BindInterface lo' 'ServerAliveCountMax 7' 'IdentitiesOnly yes' \
 	    'ProxyCommand nc %h %p' 'ProxyCommand none' 'ProxyJump none' 'ProxyJump bastion:22' 'TCPKeepAlive no' \
-	    'IgnoreUnknown Foo*,Bar' 'PasswordAuthentication no' 'CanonicalizeHostname no'; do
+	    'IgnoreUnknown Foo*,Bar' 'PasswordAuthentication no' 'CanonicalizeHostname no' 'CanonicalizeHostname yes' 'CanonicalizeMaxDots 3' 'CanonicalDomains a.example b.example' \
+	    'PubkeyAcceptedAlgorithms +ssh-rsa'; do
 		echo "$l" | client "$l" host
 	done
 	printf 'ProxyJump bastion\nProxyCommand nc %%h\n' | client 'ProxyJump before ProxyCommand' host

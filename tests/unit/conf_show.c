@@ -1,7 +1,8 @@
 /* Shows what configurations say, and the tables of options, for tests:
- *   conf_show options client|server     every keyword: name, what is done with it
- *   conf_show server FILE [user=U] [group=G]... [host=H] [addr=A] [laddr=A] [lport=P] [-o
- * K=V]... conf_show client FILE HOST [-o K=V]... */
+ *   conf_show options client|server
+ *       every keyword: name, what is done with it, default, reason; tabs between
+ *   conf_show server FILE [user=U] [group=G]... [host=H] [addr=A] [laddr=A] [lport=P] [-o K=V]...
+ *   conf_show client FILE HOST [-o K=V]... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,9 @@ options(const struct conf_table *t)
 	size_t i;
 
 	for (i = 0; i < t->n; i++)
-		printf("%s %s%s\n", t->opts[i].name, what[t->opts[i].what],
-		    t->opts[i].flags & CONF_F_OURS ? " ours" : "");
+		printf("%s\t%s\t%s\t%s\n", t->opts[i].name, what[t->opts[i].what],
+		    t->opts[i].def != NULL ? t->opts[i].def : "-",
+		    t->opts[i].note != NULL ? t->opts[i].note : "-");
 	return 0;
 }
 

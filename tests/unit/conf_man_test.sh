@@ -1,0 +1,77 @@
+#!/bin/sh
+# Compares the manuals with the tables of options: every keyword is described, in the part that fits
+# what is done with it, with its default; no other keyword is.
+set -u
+show=${CONF_SHOW:-tests/unit/conf_show}
+top=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+status=0
+
+# "KEYWORD section" for each keyword that begins an entry; section: the .Sh or .Ss above it
+entries()
+{
+	awk '
+	/\\$/ { held = held substr($0, 1, length($0) - 1); next }
+	{ line = held $0; held = "" }
+	line ~ /^\.S[hs] / { section = substr(line, 5); next }
+	line ~ /^\.It Cm / {
+		n = split(line, w, /[ ]*Cm[ ]+/)
+		for (i = 2; i <= n; i++) { sub(/[ ,]+$/, "", w[i]); print w[i] "\t" section }
+	}' "$1"
+}
+
+# "KEYWORD default" for each entry that names one in the form ".Cm word ." or ".Pa words ."
+defaults()
+{
+	awk '
+	/^\.It Cm / { k = $3; d = "" ; next }
+	/^(The default is|By default it is)$/ || / The default is$/ { want = 1; next }
+	want { sub(/^\.(Cm|Pa) /, ""); sub(/ [.:,]$/, ""); print k "\t" $0; want = 0 }' "$1"
+}
+
+# page SIDE MANUAL
+page()
+{
+	man=$top/man/$2
+	"$show" options "$1" > "$tmp/table" || exit 1
+	entries "$man" > "$tmp/entries"
+	defaults "$man" > "$tmp/defaults"
+	awk -F '\t' -v man="$2" '
+	BEGIN {
+		place["done"] = place["later"] = place["refused"] = "DESCRIPTION"
+		place["alias"] = "Other names"; place["passed"] = "Keywords that are passed over"
+		place["off"] = "Forwarding"
+	}
+	FILENAME ~ /entries$/ {
+		if ($1 in section) { print man ": " $1 " is described twice"; bad = 1 }
+		section[$1] = $2; next
+	}
+	FILENAME ~ /defaults$/ { said[$1] = $2; next }
+	{
+		known[$1] = 1
+		if (!($1 in section)) { print man ": " $1 " is missing"; bad = 1; next }
+		if (section[$1] != place[$2]) {
+			print man ": " $1 " is in " section[$1] ", not in " place[$2]; bad = 1
+		}
+		if ($2 == "done" && $3 != "-" && said[$1] != $3) {
+			print man ": default of " $1 " is " $3 ", not " said[$1]; bad = 1
+		}
+	}
+	END {
+		for (k in section)
+			if (!(k in known)) { print man ": " k " is no keyword"; bad = 1 }
+		exit bad
+	}' "$tmp/entries" "$tmp/defaults" "$tmp/table" >&2 || status=1
+	if command -v mandoc > /dev/null 2>&1; then
+		mandoc -T lint -W warning "$man" | grep -v 'outdated mandoc.db' > "$tmp/lint"
+		if [ -s "$tmp/lint" ]; then
+			cat "$tmp/lint" >&2
+			status=1
+		fi
+	fi
+}
+
+page client qsh_config.5
+page server qshd_config.5
+exit $status
