@@ -69,7 +69,7 @@ net_send(void *ctx, struct rd *body, int *fds)
 	if (slot_knows_remote(c->slot, &d.path.remote))
 		(void)lsocks_send(c->l->socks, &d.path, d.ecn, d.data.p, d.data.n);
 	else
-		log_debug("a connection may not send to %s", addr_show(&d.path.remote));
+		log_debug("a connection may not send to where nothing came from");
 	smsg_free_dgram(&d);
 	return 0;
 }
@@ -131,8 +131,9 @@ net_closed(void *ctx, int err)
 {
 	struct conn *c = ctx;
 
-	if (err != 0)
-		log_error("channel of a connection from %s: %s", addr_show(&c->slot->path.remote),
+	if (err != 0) /* an address that may be forged is not for the log */
+		log_error("channel of a connection from %s: %s",
+		    c->slot->validated ? addr_show(&c->slot->path.remote) : "an unproven address",
 		    qerr_str(err));
 	ipc_free(&c->ipc);
 }

@@ -24,6 +24,7 @@
 #define LIVED_LONG      (30 * NS_PER_S) /* a listener that did so may be started again at once */
 #define RESTART_MAX     (60 * NS_PER_S)
 #define STOP_PATIENCE   (2 * NS_PER_S)
+#define REBIND_PATIENCE (200 * NS_PER_MS) /* for an address that the listener is just leaving */
 
 struct supervisor {
 	struct ev *ev;
@@ -372,7 +373,7 @@ rebind(struct supervisor *s, const struct setup *new)
 {
 	for (size_t i = 0; i < new->nlisten; i++) {
 		if (sockets_find(&s->socks, &new->listen[i]) != NULL ||
-		    sockets_bind(&s->socks, &new->listen[i], 0) != 0)
+		    sockets_bind(&s->socks, &new->listen[i], REBIND_PATIENCE) != 0)
 			continue;
 		if (s->listener != NULL)
 			lchild_add_socket(s->listener, &s->socks.v[s->socks.n - 1]);
