@@ -294,10 +294,10 @@ decrypt(struct identity *id, const char *passphrase)
 	rc = privkey_parse(&id->priv, text, n, passphrase);
 	explicit_bzero(text, n);
 	free(text);
-	if (rc == 0 && !pubkey_equal(&id->priv.pub, &id->pub)) {
-		privkey_free(&id->priv);
+	if (rc == 0 && !pubkey_equal(&id->priv.pub, &id->pub))
 		rc = QERR_FORMAT;
-	}
+	if (rc < 0)
+		privkey_free(&id->priv);
 	id->parsed = rc == 0;
 	return rc;
 }
