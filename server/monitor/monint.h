@@ -4,6 +4,7 @@
 
 #include "common/ev/ev.h"
 #include "common/ipc/ipc.h"
+#include "common/keys/keys.h"
 #include "server/conf/sconf.h"
 #include "server/ipc/msgs.h"
 #include "server/monitor/auth.h"
@@ -37,8 +38,7 @@ struct monitor {
 	struct smsg_minit init;       /* without what points into the message */
 	bool have_init;
 	uint8_t *host_sk;             /* sodium_malloc; NULL once it has signed */
-	uint8_t host_pk[32];
-	struct pubkey host_key;       /* the same in SSH form: what users sign over */
+	struct pubkey host_key;       /* what users sign over */
 	struct sconf_src *src;
 	struct sconf *conf;           /* for these addresses, whoever the user is */
 	struct auth_env env;

@@ -30,15 +30,12 @@ keep_key(struct monitor *m, struct bytes sk)
 	if (!m->host_sk)
 		return QERR_NOMEM;
 	memcpy(m->host_sk, sk.p, HOST_SK_LEN);
-	memcpy(m->host_pk, sk.p + 32, sizeof m->host_pk);
+	int r = pubkey_from_ed25519(&m->host_key, sk.p + 32);
 	/* the message lies in the channel's buffer, which lives on */
 	sodium_memzero((void *)(uintptr_t)sk.p, sk.n);
 	/* the same for every connection, so that it cannot be averaged out, and told by nothing public */
 	crypto_generichash(m->env.secret, sizeof m->env.secret, (const unsigned char *)SECRET_LABEL,
 	    strlen(SECRET_LABEL), m->host_sk, 32);
-	int r = pubkey_from_ed25519(&m->host_key, m->host_pk);
-	m->env.hostkey = m->host_key.blob;
-	m->env.hostkeylen = m->host_key.bloblen;
 	return r;
 }
 
@@ -118,7 +115,7 @@ send_init(struct monitor *m, int listener_fd)
 	    .log_level = m->init.log_level,
 	    .max_auth_tries = m->conf->max_auth_tries,
 	    .chroot_dir = m->init.user_mode ? none : dir};
-	memcpy(n.host_pk, m->host_pk, sizeof n.host_pk);
+	memcpy(n.host_pk, m->host_key.pk, sizeof n.host_pk);
 	int r = net_account(m, &n);
 	if (r < 0)
 		return r;
@@ -169,6 +166,8 @@ on_init(void *ctx, struct rd *body, int *fds)
 		return r;
 	set_up_log(m);
 	m->env.src = m->src;
+	m->env.hostkey = m->host_key.blob;
+	m->env.hostkeylen = m->host_key.bloblen;
 	m->env.path = m->init.admit.path;
 	m->env.only_uid = m->init.user_mode ? getuid() : (uid_t)-1;
 	r = net_channel(m);
@@ -211,16 +210,22 @@ on_terminate(void *arg, int signo)
 	monitor_end(arg, TP_E_ADMIN, "ended by the administrator");
 }
 
+/* Before there is a child, so that the end of none is missed. */
 static int
-set_up_loop(struct monitor *m)
+watch_signals(struct monitor *m)
 {
 	int r = ev_signal_new(&m->sigchld, m->ev, SIGCHLD, monitor_on_sigchld, m);
 	if (r == 0)
 		r = ev_signal_new(&m->sigterm, m->ev, SIGTERM, on_terminate, m);
 	if (r == 0)
 		r = ev_signal_new(&m->sigint, m->ev, SIGINT, on_terminate, m);
-	if (r == 0)
-		r = ev_timer_new(&m->grace, m->ev, on_grace, m);
+	return r;
+}
+
+static int
+start_grace(struct monitor *m)
+{
+	int r = ev_timer_new(&m->grace, m->ev, on_grace, m);
 	if (r == 0 && m->conf->login_grace_ns > 0)
 		ev_timer_at(m->grace, ev_now(m->ev) + m->conf->login_grace_ns);
 	return r;
@@ -236,8 +241,10 @@ monitor_set_up(struct monitor *m, int fd)
 	}
 	r = ipc_new(&m->sup, m->ev, fd, sup_rows, sizeof sup_rows / sizeof sup_rows[0], m, sup_closed);
 	if (r == 0)
-		r = ipc_recv_one(m->sup, INIT_TIMEOUT);
+		r = watch_signals(m);
 	if (r == 0)
 		r = auth_new(&m->auth, &m->env);
-	return r == 0 ? set_up_loop(m) : r;
+	if (r == 0)
+		r = ipc_recv_one(m->sup, INIT_TIMEOUT);
+	return r == 0 ? start_grace(m) : r;
 }
