@@ -116,6 +116,8 @@ static const struct conf_opt options[] = {
 
     /* ---- other names ---- */
     ALIAS("DSAAuthentication", "PubkeyAuthentication"),
+    ALIAS("ProtocolKeepAlives", "ServerAliveInterval"),
+    ALIAS("SetupTimeOut", "ConnectTimeout"),
     ALIAS("IdentityFile2", "IdentityFile"),
     ALIAS("PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"),
 
@@ -203,6 +205,7 @@ static const struct conf_opt options[] = {
     PASS("RhostsAuthentication", OBSOLETE),
     PASS("RhostsRSAAuthentication", OBSOLETE),
     PASS("RSAAuthentication", OBSOLETE),
+    PASS("UseBlacklistedKeys", OBSOLETE),
     PASS("UsePrivilegedPort", OBSOLETE),
     PASS("UseRoaming", OBSOLETE),
     PASS("UseRsh", OBSOLETE),

@@ -72,6 +72,30 @@ page()
 	fi
 }
 
+# installed SIDE PAGE: every keyword of the installed manual of ssh or sshd is in our table
+installed()
+{
+	gz=/usr/share/man/man5/$2.5.gz
+	if [ ! -r "$gz" ]; then
+		echo "$gz is not installed: its keywords are not looked for" >&2
+		return
+	fi
+	gzip -dc "$gz" > "$tmp/theirs" || return
+	"$show" options "$1" | cut -f1 | tr '[:upper:]' '[:lower:]' | sort > "$tmp/ours.k"
+	entries "$tmp/theirs" | cut -f1 | grep '^[A-Z][A-Za-z0-9][A-Za-z0-9]' | tr '[:upper:]' '[:lower:]' | sort -u > "$tmp/theirs.k"
+	if [ "$(wc -l < "$tmp/theirs.k")" -lt 50 ]; then
+		echo "$gz: fewer than 50 keywords found" >&2
+		status=1
+	fi
+	comm -13 "$tmp/ours.k" "$tmp/theirs.k" > "$tmp/missing"
+	if [ -s "$tmp/missing" ]; then
+		echo "$gz has keywords that we do not know:" $(cat "$tmp/missing") >&2
+		status=1
+	fi
+}
+
 page client qsh_config.5
 page server qshd_config.5
+installed client ssh_config
+installed server sshd_config
 exit $status
