@@ -156,25 +156,29 @@ drop_file(struct cconf_ctx *c)
 int
 cconf_add_file(struct cconf_ctx *c, const char *path, bool must, bool user_file)
 {
-	struct conf_reader rd = {
-	    .check_perm = user_file, .check_included = true, .lenient = true};
+	struct conf_reader rd = {.check_perm = user_file,
+	    .check_included = true,
+	    .lenient = true,
+	    .expand_env = true};
 	const struct passwd *pw = getpwuid(getuid());
-	struct cconf_file *f;
-	char *dir = NULL;
-	int r;
+	/* a copy, as looking up "~user" in an Include overwrites what pw points to */
+	char *home = strdup(pw != NULL ? pw->pw_dir : "/"), *dir = NULL;
+	struct cconf_file *f = new_file(c, path);
+	int r = QERR_NOMEM;
 
-	if ((f = new_file(c, path)) == NULL)
-		return QERR_NOMEM;
-	r = include_base(&rd, &dir, path, pw != NULL ? pw->pw_dir : "/");
-	if (r == 0)
+	if (home == NULL || f == NULL)
+		goto out;
+	if ((r = include_base(&rd, &dir, path, home)) == 0)
 		r = conf_src_add_file(&f->lines, path, &rd);
 	if (r == QERR_SYS && errno == ENOENT && must)
 		log_error("Can't open user config file %s: %s", path, strerror(errno));
 	else if (r == QERR_SYS && (errno == ENOENT || errno == ENOTDIR) && !must)
 		r = QERR_AGAIN; /* not there: nothing to read */
-	free(dir);
-	if (r != 0)
+out:
+	if (r != 0 && f != NULL)
 		drop_file(c);
+	free(dir);
+	free(home);
 	return r == QERR_AGAIN ? 0 : r;
 }
 

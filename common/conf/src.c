@@ -107,28 +107,52 @@ conf_src_add_line(
 
 /* The pattern of an Include as an absolute one; NULL with *why, or without memory. */
 static char *
-include_pattern(const char *arg, const struct conf_reader *rd, const char **why)
+absolute_pattern(const char *arg, const struct conf_reader *rd, const char **why)
 {
 	char *path;
 
 	*why = NULL;
+	if (arg[0] == '/')
+		return strdup(arg);
+	if (arg[0] == '\0')
+		*why = "path is empty";
+	else if (arg[0] != '~')
+		return str_printf("%s/%s", rd->dir, arg);
+	else if (rd->home == NULL)
+		*why = "~ is not possible in an Include of this file";
+	else if (conf_expand_tilde(&path, arg, rd->home) == 0)
+		return path;
+	else
+		*why = "no such home directory";
+	return NULL;
+}
+
+static char *
+include_pattern(const char *arg, const struct conf_reader *rd, const char **why)
+{
+	char *expanded, *path;
+	int r;
+
 	if (rd->dir == NULL) {
 		*why = "Include is not possible here";
-	} else if (arg[0] == '~') {
-		if (rd->home == NULL)
-			*why = "~ is not possible in an Include of this file";
-		else if (conf_expand_tilde(&path, arg, rd->home) == 0)
-			return path;
-		else
-			*why = "no such home directory";
-	} else if (arg[0] == '\0') {
-		*why = "path is empty";
-	} else if (arg[0] == '/') {
-		return strdup(arg);
-	} else {
-		return str_printf("%s/%s", rd->dir, arg);
+		return NULL;
 	}
-	return NULL;
+	if (!rd->expand_env)
+		return absolute_pattern(arg, rd, why);
+	if (strchr(arg, '%') != NULL) {
+		*why = "tokens are not possible in Include yet";
+		return NULL;
+	}
+	if ((r = conf_expand_env(&expanded, arg)) != 0) {
+		if (r == QERR_NOTFOUND)
+			*why = "the environment has no such variable";
+		else
+			*why = r == QERR_NOMEM ? NULL : "malformed ${NAME}";
+		return NULL;
+	}
+	path = absolute_pattern(expanded, rd, why);
+	free(expanded);
+	return path;
 }
 
 /* After an Include of file:lineno failed on path. */

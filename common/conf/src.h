@@ -32,6 +32,7 @@ struct conf_reader {
 	const char *home;        /* for "~" in Include; NULL: refused */
 	bool check_perm;         /* the first file too must be root's or ours and writable by nobody else */
 	bool check_included;     /* and the included ones */
+	bool expand_env;         /* ${NAME} in Include paths; tokens are refused there */
 	bool lenient;            /* an included file that cannot be opened is left out with a line in the log */
 };
 

@@ -526,6 +526,23 @@ include_refused(void **state)
 		assert_string_equal(shape(&s), "{?1 }");
 		conf_src_free(&s);
 	}
+	/* variables only where they are asked for */
+	put_file("${X}", "A 1\n");
+	assert_int_equal(conf_src_add_text(&s, "x", "Include ${X}", 12, &rd), 0);
+	assert_string_equal(shape(&s), "{{A=1@1 }}");
+	conf_src_free(&s);
+	rd.expand_env = true;
+	unsetenv("X");
+	assert_int_equal(conf_src_add_text(&s, "x", "Include ${X}", 12, &rd), 0);
+	assert_string_equal(shape(&s), "{?1 }");
+	conf_src_free(&s);
+	setenv("X", "{X}", 1);
+	assert_int_equal(conf_src_add_text(&s, "x", "Include $${X}", 13, &rd), 0);
+	assert_string_equal(shape(&s), "{{A=1@1 }}");
+	conf_src_free(&s);
+	assert_int_equal(conf_src_add_text(&s, "x", "Include a%h", 11, &rd), 0);
+	assert_string_equal(shape(&s), "{?1 }");
+	conf_src_free(&s);
 	assert_int_equal(conf_src_add_text(&s, "x", "Include /etc/passwd", 19, &none), 0);
 	assert_string_equal(shape(&s), "{?1 }");
 	conf_src_free(&s);
