@@ -28,6 +28,9 @@ def private_world(dir):
     for d, mode in (("/run", "755"), ("/var/log", "755"), ("/var/mail", "755")):
         os.makedirs(d, exist_ok=True)
         sh("mount", "-t", "tmpfs", "-o", "mode=" + mode, "tmpfs", d)
+    conf = os.environ["QSH_PREFIX"] + "/etc/qsh"
+    os.makedirs(conf, exist_ok=True)
+    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", conf)
     for f in ("/run/utmp", "/var/log/wtmp", "/var/log/lastlog", "/var/log/btmp"):
         open(f, "w").close()
     os.makedirs("/run/sshd", exist_ok=True)

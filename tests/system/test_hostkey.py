@@ -18,7 +18,7 @@ def fresh(w, **kw):
 @test
 def trust_on_first_use(w):
     fresh(w)
-    t = w.terminal(w.alice, "127.0.0.1", "echo logged-in")
+    t = w.terminal(w.alice, "-o", "HashKnownHosts=no", "127.0.0.1", "echo logged-in")
     t.expect(r"The authenticity of host '127\.0\.0\.1.*' can't be established\.")
     t.expect(re.escape(fingerprint()))
     t.expect(r"\(yes/no/\[fingerprint\]\)\?")

@@ -74,7 +74,7 @@ def a_terminal_is_hung_up_when_the_connection_dies(w):
     s = w.standard()
     t = w.terminal(w.alice, "127.0.0.1")
     t.expect(r"\$ ")
-    t.send(f"trap 'touch {w.alice.home}/hup' HUP; echo set\n")
+    t.send("sh -c 'trap \"touch ~/hup; exit\" HUP; echo s''et; while :; do sleep 0.05; done'\n")
     t.expect("set\r\n")
     os.kill(s.children("qshd-net")[0], signal.SIGKILL)
     wait(lambda: os.path.exists(w.alice.home + "/hup"), "SIGHUP at the shell")
