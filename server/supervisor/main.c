@@ -126,8 +126,7 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&o, argc, argv) == 0) {
 		if (o.version)
-			status = printf("%s %s, %s\n", "qshd of qsh", PACKAGE_VERSION,
-			    "QUIC remote shell") < 0 ? EXIT_FATAL : 0;
+			status = printf("qshd %s\n", PACKAGE_VERSION) < 0 ? EXIT_FATAL : 0;
 		else if (open_log(&o) != 0)
 			status = EXIT_FATAL;
 		else
