@@ -520,16 +520,18 @@ files(void **state)
 {
 	struct cconf_ctx *ctx;
 	struct cconf *c;
-	char text[256], command[128];
+	char text[512], command[128];
 
 	(void)state;
 	logged[0] = '\0';
 	snprintf(dir, sizeof(dir), "/tmp/cconf_test.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	put_file("inc", "User included\nHost other\nUser no\n");
+	/* a block inside of what does not apply does not apply either */
+	put_file("never", "Port 9\nHost h\nPort 9\nMatch all\nPort 9\n");
 	snprintf(text, sizeof(text),
-	    "Host other\nInclude %s/inc\nHost h\nInclude %s/inc %s/nothing\nPort 5\n", dir, dir,
-	    dir);
+	    "Host other\nInclude %s/never %s/inc\nHost h\nInclude %s/inc %s/nothing\nPort 5\n",
+	    dir, dir, dir, dir);
 	assert_int_equal(cconf_new(&ctx), 0);
 	assert_int_equal(cconf_add_file(ctx, "/nonexistent/config", false, true), 0);
 	assert_int_equal(cconf_add_file(ctx, put_file("config", text), false, true), 0);

@@ -347,12 +347,12 @@ refused(void **state)
 	    "PerSourcePenalties yes", "PerSourcePenalties crash:60", "PerSourcePenalties no x",
 	    "ListenAddress 10.0.0.1 rdomain 1", "Match RDomain 1", "Match invalid-user",
 	    "Match", "Match User", "Match all User x", "Match User x all", "Match Nothing x",
-	    "Match Address 192.0.2.1/33", "Match Address !0.0.0.0,10.0.0.1/99", "Match LocalPort x", "Include x", "Port 0",
-	    "Port 65536", "AllowUsers", "AllowUsers a@10.0.0.1/99", "Subsystem sftp",
-	    "AuthenticationMethods x", "AuthenticationMethods publickey,",
-	    "AuthenticationMethods any publickey", "PermitRootLogin",
-	    "PasswordAuthentication maybe", "MaxStartups 5:0:10", "MaxStartups 5:30:4",
-	    "ConnectionTimeout 0", "HostKey \"\"", "AllowUsers \"x"};
+	    "Match Address 192.0.2.1/33", "Match Address !0.0.0.0,10.0.0.1/99",
+	    "Match LocalPort x", "Include x", "Port 0", "Port 65536", "AllowUsers",
+	    "AllowUsers a@10.0.0.1/99", "Subsystem sftp", "AuthenticationMethods x",
+	    "AuthenticationMethods publickey,", "AuthenticationMethods any publickey",
+	    "PermitRootLogin", "PasswordAuthentication maybe", "MaxStartups 5:0:10",
+	    "MaxStartups 5:30:4", "ConnectionTimeout 0", "HostKey \"\"", "AllowUsers \"x"};
 	struct sconf_src *s;
 	char text[128];
 	size_t i;
@@ -502,6 +502,56 @@ pid_file_of_sshd(void **state)
 	rmdir(dir);
 }
 
+/* A block inside of what does not apply does not apply either; one in an included file ends
+ * with it. */
+static void
+included_blocks(void **state)
+{
+	char dir[] = "/tmp/sconf_test.XXXXXX", path[64], inc[64];
+	struct addr remote, local;
+	struct sconf_match m;
+	struct sconf_src *s;
+	struct sconf *c;
+	FILE *f;
+
+	(void)state;
+	connection(&m, &remote, &local);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/main", dir);
+	snprintf(inc, sizeof(inc), "%s/inc", dir);
+	assert_non_null(f = fopen(inc, "w"));
+	fputs("PermitTTY no\nMatch User bob\nMaxSessions 3\n", f);
+	fclose(f);
+
+	assert_non_null(f = fopen(path, "w"));
+	fputs("Match User ann\nInclude inc\nForceCommand ann\nMatch all\nBanner b\n", f);
+	fclose(f);
+	assert_int_equal(sconf_load(&s, path), 0);
+	assert_int_equal(sconf_eval(s, &m, &c), 0);
+	assert_int_equal(c->max_sessions, 10);
+	assert_true(c->permit_tty);
+	assert_null(c->force_command);
+	assert_string_equal(c->banner, "b");
+	sconf_free(&c);
+	sconf_src_free(&s);
+
+	assert_non_null(f = fopen(path, "w"));
+	fputs(
+	    "Include inc\nMaxAuthTries 2\nMatch Group devs\nInclude inc\nForceCommand x\n", f);
+	fclose(f);
+	assert_int_equal(sconf_load(&s, path), 0);
+	assert_int_equal(sconf_eval(s, &m, &c), 0);
+	assert_int_equal(c->max_sessions, 3);
+	assert_int_equal(c->max_auth_tries, 2);
+	assert_string_equal(c->force_command, "x");
+	assert_false(c->permit_tty);
+	sconf_free(&c);
+	sconf_src_free(&s);
+	unlink(path);
+	unlink(inc);
+	rmdir(dir);
+}
+
 /* ---- for other processes ------------------------------------------------------ */
 
 static void
@@ -634,6 +684,7 @@ main(void)
 	    cmocka_unit_test(names_that_need_a_look_up),
 	    cmocka_unit_test(passed_over_with_a_line),
 	    cmocka_unit_test(pid_file_of_sshd),
+	    cmocka_unit_test(included_blocks),
 	    cmocka_unit_test(bytes_and_back),
 	    cmocka_unit_test(too_much_for_a_message),
 	    cmocka_unit_test(listen_addresses),
