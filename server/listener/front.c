@@ -262,7 +262,8 @@ admit(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd, const st
 	}
 	if (s != NULL)
 		forget(f, s);
-	log_error("cannot admit a connection: %s", qerr_str(err));
+	if (budget_take(&f->lines, in->now))
+		log_error("cannot admit a connection: %s", qerr_str(err));
 }
 
 static void

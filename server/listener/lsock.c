@@ -78,8 +78,9 @@ lsocks_free(struct lsocks **ls)
 
 /* ---- reading ---- */
 
-/* The destination address of the packet, which on a wildcard socket nobody else knows. */
-static void
+/* The destination address of the packet, which on a wildcard socket nobody else knows. false: it went
+ * to everybody (a broadcast), which is no path. */
+static bool
 take_control(struct msghdr *mh, struct smsg_dgram *d)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
@@ -103,6 +104,8 @@ take_control(struct msghdr *mh, struct smsg_dgram *d)
 			struct in_pktinfo info;
 
 			memcpy(&info, p, sizeof(info));
+			if (info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr)
+				return false;
 			d->path.local.u.in.sin_addr = info.ipi_addr;
 #elif defined(IP_RECVDSTADDR)
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVDSTADDR) {
@@ -113,6 +116,7 @@ take_control(struct msghdr *mh, struct smsg_dgram *d)
 			d->ecn = *(const uint8_t *)p & ECN_MASK;
 		}
 	}
+	return true;
 }
 
 static void
@@ -125,8 +129,8 @@ take(struct lsock *s, struct msghdr *mh, const void *data, size_t n)
 	if (addr_from_sa(&d.path.remote, mh->msg_name, mh->msg_namelen) != 0 ||
 	    addr_port(&d.path.remote) == 0)
 		return;
-	take_control(mh, &d);
-	s->all->input(s->all->arg, &d);
+	if (take_control(mh, &d))
+		s->all->input(s->all->arg, &d);
 }
 
 static void

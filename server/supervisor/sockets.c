@@ -163,6 +163,20 @@ sockets_find(const struct sockets *s, const struct addr *a)
 	return NULL;
 }
 
+bool
+sockets_cover(const struct sockets *s, const struct addr *local)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct addr *a = &s->v[i].addr;
+
+		if (addr_equal(a, local) ||
+		    (local->len != 0 && addr_is_any(a) && addr_port(a) == addr_port(local) &&
+		     a->u.sa.sa_family == local->u.sa.sa_family))
+			return true;
+	}
+	return false;
+}
+
 void
 sockets_drop(struct sockets *s, struct sock *one)
 {

@@ -24,6 +24,8 @@ int sockets_bind(struct sockets *s, const struct addr *a, uint64_t patience);
 /* Binds all; at least one has to succeed, and none may be in use. 0, or QERR_*, logged. */
 int sockets_bind_all(struct sockets *s, const struct addr *v, size_t n, uint64_t patience);
 struct sock *sockets_find(const struct sockets *s, const struct addr *a);
+/* Does one receive what is sent to this local address? */
+bool sockets_cover(const struct sockets *s, const struct addr *local);
 /* Closes one of the array. */
 void sockets_drop(struct sockets *s, struct sock *one);
 void sockets_free(struct sockets *s);

@@ -190,6 +190,22 @@ refuse(struct supervisor *s, uint32_t slot)
 		lchild_slot_gone(s->listener, slot);
 }
 
+/* A listener that was taken over must not have root bind what it likes, nor start what it likes. */
+static bool
+plausible(const struct supervisor *s, const struct smsg_admit *m)
+{
+	if (!sockets_cover(&s->socks, &m->path.local) || m->path.remote.len == 0 ||
+	    m->path.remote.u.sa.sa_family != m->path.local.u.sa.sa_family) {
+		log_error("the listener admits a connection to where nobody listens: it is refused");
+		return false;
+	}
+	if (mchildren_starting(s->monitors) >= s->setup->conf->startups_full + UNVALIDATED_MAX) {
+		log_error("the listener admits more connections than it may: one is refused");
+		return false;
+	}
+	return true;
+}
+
 static void
 on_admit(void *arg, const struct smsg_admit *m, int *fd)
 {
@@ -212,14 +228,9 @@ on_admit(void *arg, const struct smsg_admit *m, int *fd)
 		refuse(s, m->slot);
 		return;
 	}
-	/* The listener keeps to the limits; one that was taken over might not. */
-	if (mchildren_starting(s->monitors) >= set->conf->startups_full + UNVALIDATED_MAX) {
-		log_error("the listener admits more connections than it may: one is refused");
-		refuse(s, m->slot);
-		return;
-	}
 	s->served = true;
-	if (mchildren_start(s->monitors, s->generation, &init, *fd, s->options->log_stderr) != 0)
+	if (!plausible(s, m) ||
+	    mchildren_start(s->monitors, s->generation, &init, *fd, s->options->log_stderr) != 0)
 		refuse(s, m->slot);
 }
 

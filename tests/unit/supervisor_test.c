@@ -240,6 +240,33 @@ bind_errors(void **state)
 	sockets_free(&s);
 }
 
+static bool
+covers(const struct sockets *s, const char *ip, uint16_t port)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(&a, ip, port), 0);
+	return sockets_cover(s, &a);
+}
+
+static void
+what_is_listened_on(void **state)
+{
+	struct sock v[2] = {{.fd = -1}, {.fd = -1}};
+	const struct sockets s = {v, 2};
+	const struct addr none = {.len = 0};
+
+	(void)state;
+	assert_int_equal(addr_parse(&v[0].addr, "192.0.2.1", 22), 0);
+	assert_int_equal(addr_parse(&v[1].addr, "::", 2022), 0);
+	assert_true(covers(&s, "192.0.2.1", 22));
+	assert_false(covers(&s, "192.0.2.2", 22));
+	assert_false(covers(&s, "192.0.2.1", 2022));
+	assert_true(covers(&s, "2001:db8::1", 2022));
+	assert_false(covers(&s, "2001:db8::1", 53));
+	assert_false(sockets_cover(&s, &none));
+}
+
 static void
 service_manager_is_told(void **state)
 {
@@ -349,6 +376,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(keys_are_made_once), T(host_key_is_the_first_ed25519),
 		T(a_second_daemon_is_noticed), T(patience), T(bind_errors),
+		T(what_is_listened_on),
 		T(service_manager_is_told), T(pid_file), T(daemon_parent_waits),
 	};
 
