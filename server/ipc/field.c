@@ -165,24 +165,24 @@ get_strlist(struct rd *r, const struct field *f, struct strlist *l)
 }
 
 static const struct field limits_fields[] = {
-	FIELD(limits, startups_begin),
-	FIELD(limits, startups_rate),
-	FIELD(limits, startups_full),
-	FIELD(limits, unvalidated_max),
-	FIELD(limits, unvalidated_ns),
-	FIELD(limits, log_level),
+    FIELD(limits, startups_begin),
+    FIELD(limits, startups_rate),
+    FIELD(limits, startups_full),
+    FIELD(limits, unvalidated_max),
+    FIELD(limits, unvalidated_ns),
+    FIELD(limits, log_level),
 };
 
 static const struct field admit_fields[] = {
-	FIELD(admit, slot),
-	FIELD(admit, path),
-	FIELD(admit, odcid),
-	FIELD(admit, retry_scid),
-	FIELD(admit, client_scid),
-	FIELD(admit, version),
-	FIELD(admit, validated),
-	FIELD(admit, steered),
-	FIELD_MINMAX(admit, cids, 1, SMSG_CIDS_MAX),
+    FIELD(admit, slot),
+    FIELD(admit, path),
+    FIELD(admit, odcid),
+    FIELD(admit, retry_scid),
+    FIELD(admit, client_scid),
+    FIELD(admit, version),
+    FIELD(admit, validated),
+    FIELD(admit, steered),
+    FIELD_MINMAX(admit, cids, 1, SMSG_CIDS_MAX),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -284,7 +284,8 @@ get_field(struct rd *r, const struct field *f, void *p)
 		get_cids(r, f, p);
 		break;
 	case FIELD_LIMITS:
-		fields_get(r, limits_fields, COUNT(limits_fields), p, sizeof(struct smsg_limits));
+		fields_get(
+		    r, limits_fields, COUNT(limits_fields), p, sizeof(struct smsg_limits));
 		break;
 	case FIELD_ADMIT:
 		fields_get(r, admit_fields, COUNT(admit_fields), p, sizeof(struct smsg_admit));

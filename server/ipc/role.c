@@ -16,9 +16,9 @@
 #include "server/ipc/msgs.h"
 #include "server/ipc/role.h"
 
-#define CHAN_FD    3
-#define REPORT_FD  4 /* the errno of a failed start; closed by a successful exec */
-#define LOG_MAX    4096
+#define CHAN_FD	  3
+#define REPORT_FD 4 /* the errno of a failed start; closed by a successful exec */
+#define LOG_MAX	  4096
 
 static int
 drop_signals(void)
@@ -64,7 +64,8 @@ arrange_fds(int chan, int report, bool keep_stderr)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 	    (!keep_stderr && dup2(null, 2) < 0))
 		return QERR_SYS;
-	if (dup2(chan, CHAN_FD) < 0 || dup2(report, REPORT_FD) < 0 || fd_cloexec(REPORT_FD) != 0)
+	if (dup2(chan, CHAN_FD) < 0 || dup2(report, REPORT_FD) < 0 ||
+	    fd_cloexec(REPORT_FD) != 0)
 		return QERR_SYS;
 	fd_closefrom(REPORT_FD + 1);
 	return 0;
@@ -90,8 +91,8 @@ role_environment(char **env, size_t n)
 }
 
 static void
-exec_role(const char *name, const char *title, int chan, int report, const struct role_user *who,
-    bool keep_stderr)
+exec_role(const char *name, const char *title, int chan, int report,
+    const struct role_user *who, bool keep_stderr)
 {
 	char path[4096], arg0[64], arg1[128], *argv[] = {arg0, arg1, NULL}, *env[8];
 	int err;
@@ -172,7 +173,8 @@ role_channel(void)
 	int type = 0;
 	socklen_t len = sizeof(type);
 
-	if (getsockopt(CHAN_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) {
+	if (getsockopt(CHAN_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_SEQPACKET) {
 		log_error("this program is a part of qshd and started by it, not by hand: "
 			  "run qshd (see qshd(8))");
 		exit(1);

@@ -1,4 +1,5 @@
-/* Starting roles: fork, descriptor 3 is the channel, nothing else but 0, 1, 2 is open, empty environment, exec. */
+/* Starting roles: fork, descriptor 3 is the channel, nothing else but 0, 1, 2 is open, empty
+ * environment, exec. */
 #ifndef QSH_SERVER_IPC_ROLE_H
 #define QSH_SERVER_IPC_ROLE_H
 
@@ -8,13 +9,16 @@
 struct role_user {
 	uid_t uid;
 	gid_t gid;
-	const char *user;       /* initgroups() of this user; NULL: no supplementary groups */
-	bool change;            /* false: stay who we are */
-	bool new_session;       /* setsid() */
+	const char *user; /* initgroups() of this user; NULL: no supplementary groups */
+	bool change;	  /* false: stay who we are */
+	bool new_session; /* setsid() */
 };
-/* name: "qshd-net"; title: argv[1], for ps. chan stays the caller's. keep_stderr: else /dev/null. The pid or QERR_SYS. */
-pid_t role_start(const char *name, const char *title, int chan, const struct role_user *who, bool keep_stderr);
-/* In main() of a role: checks that descriptor 3 is a SOCK_SEQPACKET socket (a role is not run by hand: message, exit 1). */
+/* name: "qshd-net"; title: argv[1], for ps. chan stays the caller's. keep_stderr: else
+ * /dev/null. The pid or QERR_SYS. */
+pid_t role_start(const char *name, const char *title, int chan, const struct role_user *who,
+    bool keep_stderr);
+/* In main() of a role: checks that descriptor 3 is a SOCK_SEQPACKET socket (a role is not run
+ * by hand: message, exit 1). */
 int role_channel(void);
 /* Log lines through a channel, as smsg_log of this type. */
 struct ipc;

@@ -20,45 +20,46 @@ struct sockopt {
 	int needed;
 };
 
-/* Packet information and ECN are what paths and congestion control are made of; the others only help. */
+/* Packet information and ECN are what paths and congestion control are made of; the others only
+ * help. */
 static const struct sockopt inet_options[] = {
 #ifdef IP_PKTINFO
-	{IPPROTO_IP, IP_PKTINFO, 1, 1},
+    {IPPROTO_IP, IP_PKTINFO, 1, 1},
 #elif defined(IP_RECVDSTADDR)
-	{IPPROTO_IP, IP_RECVDSTADDR, 1, 1},
+    {IPPROTO_IP, IP_RECVDSTADDR, 1, 1},
 #endif
-	{IPPROTO_IP, IP_RECVTOS, 1, 0},
+    {IPPROTO_IP, IP_RECVTOS, 1, 0},
 #ifdef IP_MTU_DISCOVER
-	/* DF, and the size is QUIC's business alone: no forged ICMP shrinks it. */
-	{IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, 0},
+    /* DF, and the size is QUIC's business alone: no forged ICMP shrinks it. */
+    {IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, 0},
 #elif defined(IP_DONTFRAG)
-	{IPPROTO_IP, IP_DONTFRAG, 1, 0},
+    {IPPROTO_IP, IP_DONTFRAG, 1, 0},
 #endif
 };
 
 static const struct sockopt inet6_options[] = {
-	{IPPROTO_IPV6, IPV6_V6ONLY, 1, 1},
-	{IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, 1},
-	{IPPROTO_IPV6, IPV6_RECVTCLASS, 1, 0},
+    {IPPROTO_IPV6, IPV6_V6ONLY, 1, 1},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, 1},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS, 1, 0},
 #ifdef IPV6_MTU_DISCOVER
-	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, 0},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, 0},
 #elif defined(IPV6_DONTFRAG)
-	{IPPROTO_IPV6, IPV6_DONTFRAG, 1, 0},
+    {IPPROTO_IPV6, IPV6_DONTFRAG, 1, 0},
 #endif
 };
 
 static const struct sockopt udp_options[] = {
 #ifdef UDP_GRO
-	{IPPROTO_UDP, UDP_GRO, 1, 0},
+    {IPPROTO_UDP, UDP_GRO, 1, 0},
 #endif
-	{SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES, 0},
-	{SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES, 0},
+    {SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES, 0},
+    {SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES, 0},
 #ifdef SO_RCVBUFFORCE
-	/* Past the system's limit where we may. */
-	{SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES, 0},
-	{SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES, 0},
+    /* Past the system's limit where we may. */
+    {SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES, 0},
+    {SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES, 0},
 #endif
-	{SOL_SOCKET, SO_REUSEPORT, 1, 1},
+    {SOL_SOCKET, SO_REUSEPORT, 1, 1},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -67,7 +68,8 @@ static int
 set_options(int fd, const struct sockopt *o, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (setsockopt(fd, o[i].level, o[i].name, &o[i].value, sizeof(o[i].value)) < 0 &&
+		if (setsockopt(fd, o[i].level, o[i].name, &o[i].value, sizeof(o[i].value)) <
+			0 &&
 		    o[i].needed)
 			return QERR_SYS;
 	return 0;
@@ -103,10 +105,10 @@ udpsock_listen(const struct addr *local)
 }
 
 #ifdef HAVE_LINUX_FILTER_H
-/* Offsets in the packet as a UDP socket's filter sees it: from the UDP header on, and the network
- * header at a negative place of its own. */
+/* Offsets in the packet as a UDP socket's filter sees it: from the UDP header on, and the
+ * network header at a negative place of its own. */
 #define UDP_SRC_PORT  0
-#define IP4_SRC       (SKF_NET_OFF + 12)
+#define IP4_SRC	      (SKF_NET_OFF + 12)
 #define IP6_SRC(word) (SKF_NET_OFF + 8 + 4 * (word))
 #define FILTER_MAX    12
 
@@ -119,8 +121,8 @@ struct program {
 static void
 require(struct program *p, unsigned short size, int off, uint32_t want)
 {
-	p->v[p->n++] =
-	    (struct sock_filter)BPF_STMT((unsigned short)(BPF_LD | size | BPF_ABS), (uint32_t)off);
+	p->v[p->n++] = (struct sock_filter)BPF_STMT(
+	    (unsigned short)(BPF_LD | size | BPF_ABS), (uint32_t)off);
 	p->v[p->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, want, 0, 0);
 }
 
@@ -152,7 +154,8 @@ admit_only(int fd, const struct addr *peer)
 
 	peer_program(&p, peer);
 	prog = (struct sock_fprog){.len = p.n, .filter = p.v};
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? QERR_SYS : 0;
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? QERR_SYS
+										     : 0;
 }
 
 static int
@@ -160,7 +163,8 @@ admit_all(int fd)
 {
 	int none = 0;
 
-	return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) < 0 ? QERR_SYS : 0;
+	return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) < 0 ? QERR_SYS
+										     : 0;
 }
 #else
 /* Elsewhere what comes between bind and connect is for the reader to hand on. */
@@ -191,7 +195,7 @@ udpsock_reserve(const struct tp_path *path)
 	}
 	fd = make_socket(&path->local);
 	if (fd >= 0 && (admit_only(fd, &path->remote) != 0 ||
-	    bind(fd, &path->local.u.sa, path->local.len) < 0))
+			   bind(fd, &path->local.u.sa, path->local.len) < 0))
 		fd_close(&fd);
 	return fd >= 0 ? fd : QERR_SYS;
 }

@@ -8,7 +8,7 @@
 #include "common/base/err.h"
 #include "server/listener/cid.h"
 
-#define BLOCK      16
+#define BLOCK	   16
 #define SERVER_LEN 4
 #define RANDOM_LEN 8
 #define SLOT_LEN   4
@@ -19,7 +19,7 @@ struct cid_keys {
 	uint8_t reset_key[32];
 };
 
-/* One AES block: GnuTLS has no ECB mode, and CBC of one block after a zero vector is the same. */
+/* One AES block. GnuTLS has no ECB mode; CBC of one block after a zero vector is the same. */
 static int
 block(gnutls_cipher_hd_t key, bool encrypt, uint8_t b[BLOCK])
 {
@@ -27,7 +27,8 @@ block(gnutls_cipher_hd_t key, bool encrypt, uint8_t b[BLOCK])
 	int err;
 
 	gnutls_cipher_set_iv(key, zero, sizeof(zero));
-	err = encrypt ? gnutls_cipher_encrypt(key, b, BLOCK) : gnutls_cipher_decrypt(key, b, BLOCK);
+	err = encrypt ? gnutls_cipher_encrypt(key, b, BLOCK)
+		      : gnutls_cipher_decrypt(key, b, BLOCK);
 	return err < 0 ? QERR_CRYPTO : 0;
 }
 
@@ -134,12 +135,13 @@ cid_slot(struct cid_keys *k, const uint8_t *id, size_t n, uint32_t *slot)
 	    mask_slot(k, b) != 0)
 		return QERR_NOTFOUND;
 	*slot = (uint32_t)slot_at[0] << 24 | (uint32_t)slot_at[1] << 16 |
-	    (uint32_t)slot_at[2] << 8 | slot_at[3];
+		(uint32_t)slot_at[2] << 8 | slot_at[3];
 	return 0;
 }
 
 void
-cid_reset_token(const struct cid_keys *k, const uint8_t *id, size_t n, uint8_t token[QUIC_TOKEN_LEN])
+cid_reset_token(
+    const struct cid_keys *k, const uint8_t *id, size_t n, uint8_t token[QUIC_TOKEN_LEN])
 {
 	crypto_generichash(token, QUIC_TOKEN_LEN, id, n, k->reset_key, sizeof(k->reset_key));
 }

@@ -21,9 +21,9 @@ struct front {
 	struct smsg_limits limits;
 	uint8_t token_key[REPLY_TOKEN_KEY];
 	uint32_t first_id, next_id; /* slots of this listener's life */
-	uint32_t unvalidated;       /* slots without a validated address */
-	uint32_t starting;          /* validated, user not known yet: what MaxStartups counts */
-	uint32_t connected;         /* slots with a connected socket */
+	uint32_t unvalidated;	    /* slots without a validated address */
+	uint32_t starting;	    /* validated, user not known yet: what MaxStartups counts */
+	uint32_t connected;	    /* slots with a connected socket */
 	struct budget resets, versions, closes, lines;
 };
 
@@ -124,7 +124,7 @@ make_slot(struct front *f, const struct input *in, const struct quic_cid *dcid, 
 		f->next_id++;
 	/* A path that another connection's socket takes already can only be steered. */
 	bool steered = in->from != NULL || f->connected >= FRONT_CONNECTED ||
-	    slots_has_path(f->slots, &in->d->path);
+		       slots_has_path(f->slots, &in->d->path);
 
 	s = slots_add(f->slots, f->next_id, &in->d->path, dcid);
 	if (s == NULL)
@@ -236,9 +236,11 @@ set_cid(struct quic_cid *dst, const ngtcp2_cid *src)
 
 /* odcid: the client's first choice, where a Retry has come between; else NULL. */
 static void
-admit(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd, const struct quic_cid *odcid)
+admit(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd,
+    const struct quic_cid *odcid)
 {
-	struct smsg_admit m = {.path = in->d->path, .version = hd->version, .validated = odcid != NULL};
+	struct smsg_admit m = {
+	    .path = in->d->path, .version = hd->version, .validated = odcid != NULL};
 	struct quic_cid dcid;
 	struct slot *s;
 	int err = QERR_NOMEM;
@@ -297,20 +299,20 @@ refuse(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd)
 		return false;
 	if (budget_take(&f->lines, in->now))
 		log_info("refused connection from %s on %s: %u not authenticated yet "
-			 "(MaxStartups %u:%u:%u)", addr_show(&in->d->path.remote),
-		    addr_show(&in->d->path.local), f->starting, l->startups_begin,
-		    l->startups_rate, l->startups_full);
+			 "(MaxStartups %u:%u:%u)",
+		    addr_show(&in->d->path.remote), addr_show(&in->d->path.local), f->starting,
+		    l->startups_begin, l->startups_rate, l->startups_full);
 	close_initial(f, in, hd, NGTCP2_CONNECTION_REFUSED, "too many connections, try again");
 	return true;
 }
 
-/* May a process be started for an address that anybody can have forged? Not while real ones are near
- * their limit; and not because another connection says that it came from there. */
+/* May a process be started for an address that anybody can have forged? Not while real ones are
+ * near their limit; and not because another connection says that it came from there. */
 static bool
 may_trust(const struct front *f, const struct input *in)
 {
 	return in->from == NULL && f->unvalidated < f->limits.unvalidated_max &&
-	    f->starting < f->limits.startups_begin;
+	       f->starting < f->limits.startups_begin;
 }
 
 static void
@@ -320,7 +322,8 @@ input_initial(struct front *f, const struct input *in)
 	ngtcp2_pkt_hd hd;
 	struct slot *s;
 
-	if (in->d->data.n < INITIAL_MIN || ngtcp2_accept(&hd, in->d->data.p, in->d->data.n) != 0 ||
+	if (in->d->data.n < INITIAL_MIN ||
+	    ngtcp2_accept(&hd, in->d->data.p, in->d->data.n) != 0 ||
 	    hd.type != NGTCP2_PKT_INITIAL)
 		return;
 	s = slots_find_flow(f->slots, &in->d->path, hd.dcid.data, hd.dcid.datalen);
@@ -356,8 +359,9 @@ input_version(struct front *f, const struct input *in, const ngtcp2_version_cid 
 		answer(f, in, out, reply_versions(out, sizeof(out), vc));
 }
 
-/* A packet of a connection that nobody here has. Connections of a former listener (same keys, other
- * numbers) may live on in their own processes, on paths that this listener does not see: no reset. */
+/* A packet of a connection that nobody here has. Connections of a former listener (same keys,
+ * other numbers) may live on in their own processes, on paths that this listener does not see:
+ * no reset. */
 static void
 input_orphan(struct front *f, const struct input *in, const ngtcp2_version_cid *vc, bool ours,
     uint32_t slot)
@@ -397,7 +401,7 @@ input(struct front *f, const struct input *in)
 	else if ((p->p[0] & SHORT_BIT) == 0)
 		input_orphan(f, in, &vc, ours, id);
 	else if (vc.version == 0)
-		return; /* Version Negotiation is for clients, and answering it could go on for ever */
+		return; /* Version Negotiation is for clients; answering could go on for ever */
 	else if (err != 0 || vc.version != NGTCP2_PROTO_VER_V1)
 		input_version(f, in, &vc);
 	else

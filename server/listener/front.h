@@ -5,16 +5,19 @@
 
 #include "server/listener/slots.h"
 
-#define FRONT_CIDS      24   /* connection IDs that come with an admission */
-#define FRONT_CONNECTED 1000 /* past so many connected sockets the kernel's look-up gets slow: steer */
+/* Connection IDs that come with an admission. */
+#define FRONT_CIDS 24
+/* Past so many connected sockets the kernel's look-up among them gets slow: steer. */
+#define FRONT_CONNECTED 1000
 
 struct front;
 
 struct front_ops {
 	/* Sends one datagram, best effort. */
-	void (*send)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n);
-	/* Starts a connection's process. s->owner is for the callee to set. 0, or a QERR_*: not started,
-	 * the slot goes again. */
+	void (*send)(
+	    void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n);
+	/* Starts a connection's process. s->owner is for the callee to set. 0, or a QERR_*: not
+	 * started, the slot goes again. */
 	int (*admit)(void *arg, struct slot *s, const struct smsg_admit *m);
 	/* Passes a datagram to a connection's process, best effort. */
 	void (*deliver)(void *arg, struct slot *s, const struct smsg_dgram *d);
@@ -33,13 +36,15 @@ void front_set_limits(struct front *f, const struct smsg_limits *l);
 /* A datagram came. */
 void front_input(struct front *f, const struct smsg_dgram *d, uint64_t now);
 /* A connection says that this one came to it and is not its own; its addresses are claims. */
-void front_foreign(struct front *f, struct slot *from, const struct smsg_dgram *d, uint64_t now);
+void front_foreign(
+    struct front *f, struct slot *from, const struct smsg_dgram *d, uint64_t now);
 /* The handshake of a slot is complete. */
 void front_validated(struct front *f, struct slot *s);
 /* The user is known; the process has ended. Unknown numbers are passed over. */
 void front_authed(struct front *f, uint32_t id);
 void front_gone(struct front *f, uint32_t id);
-/* Fresh connection IDs for a slot; *out is to be freed with smsg_free_cids. QERR_NOMEM, QERR_CRYPTO. */
+/* Fresh connection IDs for a slot; *out is to be freed with smsg_free_cids. QERR_NOMEM,
+ * QERR_CRYPTO. */
 int front_cids(struct front *f, const struct slot *s, uint32_t count, struct smsg_cids *out);
 /* Expires what is due; the time of the next one, UINT64_MAX: none. */
 uint64_t front_tick(struct front *f, uint64_t now);

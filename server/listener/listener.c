@@ -29,7 +29,7 @@ struct listener {
 	struct {
 		char *root;
 		unsigned uid, gid;
-	} drop_to;      /* what to become */
+	} drop_to; /* what to become */
 	int result;
 };
 
@@ -119,10 +119,10 @@ net_validated(void *ctx, struct rd *body, int *fds)
 }
 
 static const struct ipc_row net_rows[] = {
-	{LN_SEND, "LN_SEND", 1, 0, 0, net_send},
-	{LN_FOREIGN, "LN_FOREIGN", 1, 0, 0, net_foreign},
-	{LN_NEED_CIDS, "LN_NEED_CIDS", 1, 0, 0, net_need_cids},
-	{LN_VALIDATED, "LN_VALIDATED", 1, 1, 0, net_validated},
+    {LN_SEND, "LN_SEND", 1, 0, 0, net_send},
+    {LN_FOREIGN, "LN_FOREIGN", 1, 0, 0, net_foreign},
+    {LN_NEED_CIDS, "LN_NEED_CIDS", 1, 0, 0, net_need_cids},
+    {LN_VALIDATED, "LN_VALIDATED", 1, 1, 0, net_validated},
 };
 
 /* The slot stays, and counts, until the supervisor says that nothing of it runs any more. */
@@ -133,7 +133,8 @@ net_closed(void *ctx, int err)
 
 	if (err != 0) /* an address that may be forged is not for the log */
 		log_error("channel of a connection from %s: %s",
-		    c->slot->validated ? addr_show(&c->slot->path.remote) : "an unproven address",
+		    c->slot->validated ? addr_show(&c->slot->path.remote)
+				       : "an unproven address",
 		    qerr_str(err));
 	ipc_free(&c->ipc);
 }
@@ -160,8 +161,8 @@ conn_new(struct listener *l, struct slot *s, int *peer)
 		goto fail;
 	c->l = l;
 	c->slot = s;
-	err = ipc_new(&c->ipc, l->ev, pair[0], net_rows, sizeof(net_rows) / sizeof(net_rows[0]), c,
-	    net_closed);
+	err = ipc_new(&c->ipc, l->ev, pair[0], net_rows, sizeof(net_rows) / sizeof(net_rows[0]),
+	    c, net_closed);
 	if (err != 0) {
 		fd_close(&pair[1]);
 		goto fail;
@@ -232,11 +233,11 @@ front_expire(void *arg, struct slot *s)
 }
 
 static const struct front_ops front_ops = {
-	.send = front_send_out,
-	.admit = front_admit,
-	.deliver = front_deliver,
-	.expire = front_expire,
-	.release = front_release,
+    .send = front_send_out,
+    .admit = front_admit,
+    .deliver = front_deliver,
+    .expire = front_expire,
+    .release = front_release,
 };
 
 static void
@@ -372,13 +373,13 @@ sup_go(void *ctx, struct rd *body, int *fds)
 }
 
 static const struct ipc_row sup_rows[] = {
-	{SL_INIT, "SL_INIT", PHASE_START, 1, 0, sup_init},
-	{SL_SOCKET, "SL_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 1, sup_socket},
-	{SL_DROP_SOCKET, "SL_DROP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_drop_socket},
-	{SL_LIMITS, "SL_LIMITS", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_limits},
-	{SL_GO, "SL_GO", PHASE_SET_UP, 1, 0, sup_go},
-	{SL_SLOT_AUTHED, "SL_SLOT_AUTHED", PHASE_RUN, 0, 0, sup_authed},
-	{SL_SLOT_GONE, "SL_SLOT_GONE", PHASE_RUN, 0, 0, sup_gone},
+    {SL_INIT, "SL_INIT", PHASE_START, 1, 0, sup_init},
+    {SL_SOCKET, "SL_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 1, sup_socket},
+    {SL_DROP_SOCKET, "SL_DROP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_drop_socket},
+    {SL_LIMITS, "SL_LIMITS", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_limits},
+    {SL_GO, "SL_GO", PHASE_SET_UP, 1, 0, sup_go},
+    {SL_SLOT_AUTHED, "SL_SLOT_AUTHED", PHASE_RUN, 0, 0, sup_authed},
+    {SL_SLOT_GONE, "SL_SLOT_GONE", PHASE_RUN, 0, 0, sup_gone},
 };
 
 /* Connections go on in their own processes, on their own sockets. */
@@ -403,8 +404,8 @@ listener_new(struct listener **out, struct ev *ev, int chan)
 	}
 	l->ev = ev;
 	buf_init(&l->out, IPC_BODY_MAX);
-	if ((err = ipc_new(&l->sup, ev, chan, sup_rows, sizeof(sup_rows) / sizeof(sup_rows[0]), l,
-	    sup_closed)) != 0 ||
+	if ((err = ipc_new(&l->sup, ev, chan, sup_rows, sizeof(sup_rows) / sizeof(sup_rows[0]),
+		 l, sup_closed)) != 0 ||
 	    (err = ev_timer_new(&l->expiry, ev, on_expiry, l)) != 0 ||
 	    (err = lsocks_new(&l->socks, ev, on_datagram, l)) != 0) {
 		listener_free(&l);

@@ -12,7 +12,7 @@
 #include "server/listener/lsock.h"
 
 #define SOCKS_MAX   64
-#define BATCH       32          /* datagrams a system call */
+#define BATCH	    32 /* datagrams a system call */
 #define DGRAM_MAX   65535
 #define ECN_MASK    3
 #define CONTROL_MAX (CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)))
@@ -78,8 +78,8 @@ lsocks_free(struct lsocks **ls)
 
 /* ---- reading ---- */
 
-/* The destination address of the packet, which on a wildcard socket nobody else knows. false: it went
- * to everybody (a broadcast), which is no path. */
+/* The destination address of the packet, which on a wildcard socket nobody else knows. false:
+ * it went to everybody (a broadcast), which is no path. */
 static bool
 take_control(struct msghdr *mh, struct smsg_dgram *d)
 {
@@ -92,8 +92,9 @@ take_control(struct msghdr *mh, struct smsg_dgram *d)
 
 			memcpy(&info, p, sizeof(info));
 			to->sin6_addr = info.ipi6_addr;
-			to->sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ?
-			    (uint32_t)info.ipi6_ifindex : 0;
+			to->sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)
+						? (uint32_t)info.ipi6_ifindex
+						: 0;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 			int v;
 
@@ -112,7 +113,7 @@ take_control(struct msghdr *mh, struct smsg_dgram *d)
 			memcpy(&d->path.local.u.in.sin_addr, p, sizeof(struct in_addr));
 #endif
 		} else if (c->cmsg_level == IPPROTO_IP &&
-		    (c->cmsg_type == IP_TOS || c->cmsg_type == IP_RECVTOS)) {
+			   (c->cmsg_type == IP_TOS || c->cmsg_type == IP_RECVTOS)) {
 			d->ecn = *(const uint8_t *)p & ECN_MASK;
 		}
 	}
@@ -138,14 +139,17 @@ prepare(struct lsocks *ls, size_t i, struct msghdr *mh)
 {
 	ls->iov[i] = (struct iovec){ls->data[i], DGRAM_MAX};
 	*mh = (struct msghdr){
-		.msg_name = &ls->from[i], .msg_namelen = sizeof(ls->from[i]),
-		.msg_iov = &ls->iov[i], .msg_iovlen = 1,
-		.msg_control = ls->control[i].space, .msg_controllen = CONTROL_MAX,
+	    .msg_name = &ls->from[i],
+	    .msg_namelen = sizeof(ls->from[i]),
+	    .msg_iov = &ls->iov[i],
+	    .msg_iovlen = 1,
+	    .msg_control = ls->control[i].space,
+	    .msg_controllen = CONTROL_MAX,
 	};
 }
 
-/* One batch a turn: other sockets and channels are to have theirs. An error is a note about a datagram
- * that was sent (ICMP): there is nothing to do. */
+/* One batch a turn: other sockets and channels are to have theirs. An error is a note about a
+ * datagram that was sent (ICMP): there is nothing to do. */
 static void
 on_readable(void *arg, int fd, unsigned what)
 {
@@ -245,8 +249,8 @@ owner(const struct lsocks *ls, const struct addr *local)
 
 		if (addr_equal(&s->local, local))
 			return s;
-		if (s->local.u.sa.sa_family == local->u.sa.sa_family && addr_is_any(&s->local) &&
-		    addr_port(&s->local) == addr_port(local))
+		if (s->local.u.sa.sa_family == local->u.sa.sa_family &&
+		    addr_is_any(&s->local) && addr_port(&s->local) == addr_port(local))
 			wild = s;
 	}
 	return wild;
@@ -294,7 +298,8 @@ put_source(struct msghdr *mh, const struct addr *local, int ecn)
 
 	put_control(mh, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 #elif defined(IP_SENDSRCADDR)
-	put_control(mh, IPPROTO_IP, IP_SENDSRCADDR, &local->u.in.sin_addr, sizeof(struct in_addr));
+	put_control(
+	    mh, IPPROTO_IP, IP_SENDSRCADDR, &local->u.in.sin_addr, sizeof(struct in_addr));
 #endif
 	if (ecn != 0)
 		put_control(mh, IPPROTO_IP, IP_TOS, &ecn, sizeof(ecn));
@@ -308,8 +313,11 @@ lsocks_send(const struct lsocks *ls, const struct tp_path *path, unsigned ecn, c
 	struct addr remote = path->remote;
 	union control control = {0};
 	struct iovec iov = {NULL, n};
-	struct msghdr mh = {.msg_name = &remote.u.sa, .msg_namelen = remote.len, .msg_iov = &iov,
-	    .msg_iovlen = 1, .msg_control = control.space};
+	struct msghdr mh = {.msg_name = &remote.u.sa,
+	    .msg_namelen = remote.len,
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space};
 
 	if (s == NULL || remote.u.sa.sa_family != s->local.u.sa.sa_family)
 		return QERR_NOTFOUND;

@@ -6,9 +6,11 @@
 #include "common/base/err.h"
 #include "server/listener/reply.h"
 
-_Static_assert(NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2 + 1 + 4 + 2 * (1 + QUIC_CID_MAX) + 16 <= REPLY_MAX,
+_Static_assert(
+    NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2 + 1 + 4 + 2 * (1 + QUIC_CID_MAX) + 16 <= REPLY_MAX,
     "a Retry packet fits");
-_Static_assert(REPLY_TOKEN_KEY == sizeof(((struct smsg_linit *)0)->token_key), "the key's size");
+_Static_assert(
+    REPLY_TOKEN_KEY == sizeof(((struct smsg_linit *)0)->token_key), "the key's size");
 
 /* The size of a reset where the trigger permits it: that of a small packet with data. */
 #define RESET_USUAL 43
@@ -16,11 +18,12 @@ _Static_assert(REPLY_TOKEN_KEY == sizeof(((struct smsg_linit *)0)->token_key), "
 ssize_t
 reply_versions(uint8_t *dst, size_t n, const ngtcp2_version_cid *vc)
 {
-	/* One reserved version (RFC 9000 section 15), so that clients learn to skip what they do not know. */
+	/* One reserved version (RFC 9000 section 15), so that clients learn to skip what they
+	 * do not know. */
 	const uint32_t versions[] = {0x1a2a3a4a, NGTCP2_PROTO_VER_V1};
-	ngtcp2_ssize len = ngtcp2_pkt_write_version_negotiation(dst, n, (uint8_t)randombytes_random(),
-	    vc->scid, vc->scidlen, vc->dcid, vc->dcidlen, versions,
-	    sizeof(versions) / sizeof(versions[0]));
+	ngtcp2_ssize len = ngtcp2_pkt_write_version_negotiation(dst, n,
+	    (uint8_t)randombytes_random(), vc->scid, vc->scidlen, vc->dcid, vc->dcidlen,
+	    versions, sizeof(versions) / sizeof(versions[0]));
 
 	return len < 0 ? QERR_CRYPTO : len;
 }
@@ -44,8 +47,8 @@ reply_retry(uint8_t *dst, const ngtcp2_pkt_hd *hd, const struct addr *remote,
 	    &remote->u.sa, remote->len, &scid, &hd->dcid, now);
 	if (n < 0)
 		return QERR_CRYPTO;
-	n = ngtcp2_crypto_write_retry(dst, REPLY_MAX, hd->version, &hd->scid, &scid, &hd->dcid,
-	    token, (size_t)n);
+	n = ngtcp2_crypto_write_retry(
+	    dst, REPLY_MAX, hd->version, &hd->scid, &scid, &hd->dcid, token, (size_t)n);
 	return n < 0 ? QERR_CRYPTO : n;
 }
 
@@ -80,8 +83,9 @@ reply_token_check(const ngtcp2_pkt_hd *hd, const struct addr *remote,
 
 	if (hd->tokenlen == 0 || hd->token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2)
 		return TOKEN_NONE;
-	if (ngtcp2_crypto_verify_retry_token2(&cid, hd->token, hd->tokenlen, key, REPLY_TOKEN_KEY,
-	    hd->version, &remote->u.sa, remote->len, &hd->dcid, REPLY_TOKEN_TIME, now) != 0)
+	if (ngtcp2_crypto_verify_retry_token2(&cid, hd->token, hd->tokenlen, key,
+		REPLY_TOKEN_KEY, hd->version, &remote->u.sa, remote->len, &hd->dcid,
+		REPLY_TOKEN_TIME, now) != 0)
 		return TOKEN_INVALID;
 	memset(odcid, 0, sizeof(*odcid));
 	odcid->len = (uint8_t)cid.datalen;

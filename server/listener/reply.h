@@ -1,5 +1,5 @@
-/* Packets that are answered without a connection. Each writes one packet and returns its length, or
- * QERR_CRYPTO; dst has REPLY_MAX bytes. */
+/* Packets that are answered without a connection. Each writes one packet and returns its
+ * length, or QERR_CRYPTO; dst has REPLY_MAX bytes. */
 #ifndef QSH_SERVER_LISTENER_REPLY_H
 #define QSH_SERVER_LISTENER_REPLY_H
 
@@ -13,10 +13,10 @@
 #include "common/net/addr.h"
 #include "server/listener/cid.h"
 
-#define REPLY_MAX        256
-#define REPLY_TOKEN_KEY  32
+#define REPLY_MAX	 256
+#define REPLY_TOKEN_KEY	 32
 #define REPLY_TOKEN_TIME (10 * NS_PER_S) /* a Retry token's life */
-#define REPLY_RESET_MIN  21              /* RFC 9000 section 10.3: the shortest stateless reset */
+#define REPLY_RESET_MIN	 21 /* RFC 9000 section 10.3: the shortest stateless reset */
 
 /* Version Negotiation (RFC 9000 section 6); the IDs are echoed as they came, and may be long:
  * dst has dcidlen + scidlen + REPLY_MAX bytes. */

@@ -10,10 +10,12 @@
 
 struct slots {
 	struct slot *by_id[BUCKETS];
-	struct slot *by_flow[BUCKETS]; /* by the remote address alone: one chain has all of a client */
+	/* By the remote address alone: one chain has all of a client. */
+	struct slot *by_flow[BUCKETS];
 	struct slot *oldest, *newest;
 	size_t n;
-	uint8_t key[crypto_shorthash_KEYBYTES]; /* clients choose addresses: chains are not theirs to choose */
+	/* Clients choose addresses; which chain that makes is not theirs to choose. */
+	uint8_t key[crypto_shorthash_KEYBYTES];
 };
 
 int
@@ -88,7 +90,8 @@ slots_remove(struct slots *t, struct slot **sp)
 	for (at = &t->by_id[s->id % BUCKETS]; *at != s; at = &(*at)->next_id)
 		;
 	*at = s->next_id;
-	for (at = &t->by_flow[flow_bucket(t, &s->path.remote)]; *at != s; at = &(*at)->next_flow)
+	for (at = &t->by_flow[flow_bucket(t, &s->path.remote)]; *at != s;
+	     at = &(*at)->next_flow)
 		;
 	*at = s->next_flow;
 	*(s->older != NULL ? &s->older->newer : &t->oldest) = s->newer;
@@ -115,7 +118,8 @@ same_path(const struct tp_path *a, const struct tp_path *b)
 }
 
 struct slot *
-slots_find_flow(const struct slots *t, const struct tp_path *path, const uint8_t *dcid, size_t n)
+slots_find_flow(
+    const struct slots *t, const struct tp_path *path, const uint8_t *dcid, size_t n)
 {
 	struct slot *s = t->by_flow[flow_bucket(t, &path->remote)];
 

@@ -1,4 +1,5 @@
-/* The connections that the listener knows: by slot number, and by the flow of their first datagram. */
+/* The connections that the listener knows: by slot number, and by the flow of their first
+ * datagram. */
 #ifndef QSH_SERVER_LISTENER_SLOTS_H
 #define QSH_SERVER_LISTENER_SLOTS_H
 
@@ -12,14 +13,14 @@
 
 struct slot {
 	uint32_t id;
-	void *owner;              /* of who uses the table */
-	struct tp_path path;      /* of the first datagram */
-	struct quic_cid dcid;     /* its destination connection ID */
-	bool validated;           /* the address is the client's */
+	void *owner;	      /* of who uses the table */
+	struct tp_path path;  /* of the first datagram */
+	struct quic_cid dcid; /* its destination connection ID */
+	bool validated;	      /* the address is the client's */
 	bool authed;
-	bool steered;             /* has no connected socket */
+	bool steered; /* has no connected socket */
 	bool expired;
-	uint64_t expires;         /* ns; while not validated */
+	uint64_t expires;		   /* ns; while not validated */
 	struct addr remotes[SLOT_REMOTES]; /* the last ones that it was sent datagrams from */
 	unsigned nremotes;
 	struct slot *next_id, *next_flow, *newer, *older;
@@ -30,10 +31,12 @@ struct slots;
 int slots_new(struct slots **out); /* QERR_NOMEM */
 void slots_free(struct slots **t); /* with every slot */
 /* A fresh, zeroed slot for this flow. NULL where there is no memory. */
-struct slot *slots_add(struct slots *t, uint32_t id, const struct tp_path *path, const struct quic_cid *dcid);
+struct slot *slots_add(
+    struct slots *t, uint32_t id, const struct tp_path *path, const struct quic_cid *dcid);
 void slots_remove(struct slots *t, struct slot **s);
 struct slot *slots_find(const struct slots *t, uint32_t id); /* NULL: none */
-struct slot *slots_find_flow(const struct slots *t, const struct tp_path *path, const uint8_t *dcid, size_t n);
+struct slot *slots_find_flow(
+    const struct slots *t, const struct tp_path *path, const uint8_t *dcid, size_t n);
 /* Has one with a connected socket this 4-tuple? */
 bool slots_has_path(const struct slots *t, const struct tp_path *path);
 size_t slots_count(const struct slots *t);

@@ -62,10 +62,10 @@ set_limits(void)
 		int resource;
 		const char *what;
 	} limits[] = {
-		{RLIMIT_CORE, "cannot forbid core files"},
+	    {RLIMIT_CORE, "cannot forbid core files"},
 #ifndef QSH_SANITIZERS
-		{RLIMIT_FSIZE, "cannot forbid writing files"},
-		{RLIMIT_NPROC, "cannot forbid new processes"},
+	    {RLIMIT_FSIZE, "cannot forbid writing files"},
+	    {RLIMIT_NPROC, "cannot forbid new processes"},
 #endif
 	};
 	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};

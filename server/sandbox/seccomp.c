@@ -1,5 +1,5 @@
-/* System call filters: what a role needs once it reads from the network, and nothing else. A call that is not
- * in a table ends the process (SIGSYS). */
+/* System call filters: what a role needs once it reads from the network, and nothing else. A
+ * call that is not in a table ends the process (SIGSYS). */
 #include <errno.h>
 #include <string.h>
 
@@ -18,10 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define LIST(a) (a), sizeof(a) / sizeof((a)[0])
 
-/* Calls whose arguments do not matter: they touch what the process has, and open nothing. A number
- * that this machine does not have is negative, and left out. */
+/* Calls whose arguments do not matter: they touch what the process has, and open nothing. A
+ * number that this machine does not have is negative, and left out. */
+/* clang-format off */
 static const int common_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
 	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg),
@@ -91,6 +92,8 @@ static const int sanitizer_refused[] = {
 };
 #endif
 
+/* clang-format on */
+
 static int
 allow(scmp_filter_ctx ctx, const int *calls, size_t n, uint32_t action)
 {
@@ -109,8 +112,8 @@ allow_second(scmp_filter_ctx ctx, int call, const unsigned *values, size_t n)
 	int err = 0;
 
 	for (size_t i = 0; i < n && err == 0; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
-		    SCMP_A1_32(SCMP_CMP_EQ, values[i]));
+		err = seccomp_rule_add(
+		    ctx, SCMP_ACT_ALLOW, call, 1, SCMP_A1_32(SCMP_CMP_EQ, values[i]));
 	return err;
 }
 
@@ -162,17 +165,17 @@ allow_common(scmp_filter_ctx ctx)
 {
 	int err;
 
-	if ((err = allow(ctx, common_calls, COUNT(common_calls), SCMP_ACT_ALLOW)) != 0 ||
+	if ((err = allow(ctx, LIST(common_calls), SCMP_ACT_ALLOW)) != 0 ||
 	    (err = allow_memory(ctx)) != 0 || (err = allow_abort(ctx)) != 0 ||
-	    (err = allow_second(ctx, SCMP_SYS(fcntl), fcntl_commands, COUNT(fcntl_commands))) != 0 ||
-	    (err = allow_second(ctx, SCMP_SYS(ioctl), ioctl_requests, COUNT(ioctl_requests))) != 0 ||
-	    (err = allow_options(ctx, SCMP_SYS(setsockopt), set_options, COUNT(set_options))) != 0 ||
-	    (err = allow_options(ctx, SCMP_SYS(getsockopt), get_options, COUNT(get_options))) != 0)
+	    (err = allow_second(ctx, SCMP_SYS(fcntl), LIST(fcntl_commands))) != 0 ||
+	    (err = allow_second(ctx, SCMP_SYS(ioctl), LIST(ioctl_requests))) != 0 ||
+	    (err = allow_options(ctx, SCMP_SYS(setsockopt), LIST(set_options))) != 0 ||
+	    (err = allow_options(ctx, SCMP_SYS(getsockopt), LIST(get_options))) != 0)
 		return err;
 #ifdef QSH_SANITIZERS
-	if ((err = allow(ctx, sanitizer_calls, COUNT(sanitizer_calls), SCMP_ACT_ALLOW)) != 0)
+	if ((err = allow(ctx, LIST(sanitizer_calls), SCMP_ACT_ALLOW)) != 0)
 		return err;
-	return allow(ctx, sanitizer_refused, COUNT(sanitizer_refused), SCMP_ACT_ERRNO(EPERM));
+	return allow(ctx, LIST(sanitizer_refused), SCMP_ACT_ERRNO(EPERM));
 #else
 	return 0;
 #endif
@@ -182,8 +185,22 @@ allow_common(scmp_filter_ctx ctx)
 static int
 allow_listener(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
-	    SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+	return seccomp_rule_add(
+	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+}
+
+static int
+build(scmp_filter_ctx ctx, int (*more)(scmp_filter_ctx))
+{
+	int err = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+	if (err == 0) /* a tree, not a list: it is walked at every call */
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (err == 0)
+		err = allow_common(ctx);
+	if (err == 0 && more != NULL)
+		err = more(ctx);
+	return err;
 }
 
 static int
@@ -192,16 +209,13 @@ enter(int (*more)(scmp_filter_ctx))
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err = -ENOMEM;
 
-	if (ctx != NULL &&
-	    (err = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)) == 0 &&
-	    (err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2)) == 0 &&
-	    (err = allow_common(ctx)) == 0 && (more == NULL || (err = more(ctx)) == 0))
+	if (ctx != NULL && (err = build(ctx, more)) == 0)
 		err = seccomp_load(ctx);
 	if (ctx != NULL)
 		seccomp_release(ctx);
 	if (err != 0) {
 		errno = -err;
-		log_error("sandbox: cannot load the system call filter: %s", qerr_str(QERR_SYS));
+		log_error("sandbox: no system call filter: %s", qerr_str(QERR_SYS));
 		return QERR_SYS;
 	}
 	return 0;
@@ -220,8 +234,8 @@ sandbox_net(void)
 }
 
 #ifdef QSH_SANITIZERS
-/* The leak checker traces the process from a clone of it, which no sandbox permits; a program with a sandbox
- * does without. */
+/* The leak checker traces the process from a clone of it, which no sandbox permits; a program
+ * with a sandbox does without. */
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int
 __lsan_is_turned_off(void)

@@ -26,9 +26,13 @@ read_spec(struct spec *s, const struct strlist *words)
 		const char *name;
 		const char **to;
 	} known[] = {
-		{"user=", &s->user}, {"host=", &s->host}, {"addr=", &s->addr},
-		{"laddr=", &s->laddr}, {"lport=", &s->lport}, {"rdomain=", NULL},
-		{"invalid-user", NULL},
+	    {"user=", &s->user},
+	    {"host=", &s->host},
+	    {"addr=", &s->addr},
+	    {"laddr=", &s->laddr},
+	    {"lport=", &s->lport},
+	    {"rdomain=", NULL},
+	    {"invalid-user", NULL},
 	};
 
 	for (size_t i = 0; i < words->n; i++) {
@@ -36,7 +40,7 @@ read_spec(struct spec *s, const struct strlist *words)
 		size_t k = 0;
 
 		while (k < sizeof(known) / sizeof(known[0]) &&
-		    strncmp(w, known[k].name, strlen(known[k].name)) != 0)
+		       strncmp(w, known[k].name, strlen(known[k].name)) != 0)
 			k++;
 		if (k == sizeof(known) / sizeof(known[0])) {
 			log_error("-C %s: not one of user=, host=, addr=, laddr=, lport=", w);

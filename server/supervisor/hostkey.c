@@ -11,7 +11,7 @@
 #include "server/supervisor/hostkey.h"
 
 #define SSHD_KEY QSH_SSHDIR "/ssh_host_ed25519_key"
-#define OWN_KEY  "host_ed25519_key"
+#define OWN_KEY	 "host_ed25519_key"
 
 static int
 cannot(const char *path, int err)
@@ -20,8 +20,8 @@ cannot(const char *path, int err)
 		int err;
 		const char *what;
 	} advice[] = {
-		{QERR_PERM, "others may read it: chmod 600"},
-		{QERR_PASSPHRASE, "it has a passphrase, which a host key cannot have"},
+	    {QERR_PERM, "others may read it: chmod 600"},
+	    {QERR_PASSPHRASE, "it has a passphrase, which a host key cannot have"},
 	};
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
@@ -84,7 +84,8 @@ make_key(struct privkey *out, const char *dir, const char *path, bool user_mode)
 	int err = QERR_NOMEM;
 
 	if (mkdir(dir, user_mode ? 0700 : 0755) < 0 && errno != EEXIST) {
-		log_error("cannot make the folder %s for the host key: %s", dir, qerr_str(QERR_SYS));
+		log_error(
+		    "cannot make the folder %s for the host key: %s", dir, qerr_str(QERR_SYS));
 		return QERR_SYS;
 	}
 	(void)gethostname(host, sizeof(host) - 1);
@@ -115,7 +116,8 @@ load_own(struct privkey *out, char **found, bool user_mode, bool make)
 	int err = QERR_NOMEM;
 
 	if (dir == NULL || (path = str_printf("%s/%s", dir, OWN_KEY)) == NULL) {
-		log_error("no folder for a host key: your account is not known, or memory is short");
+		log_error(
+		    "no folder for a host key: your account is not known, or memory is short");
 		goto out;
 	}
 	err = try_key(out, path);

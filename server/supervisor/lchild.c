@@ -74,10 +74,10 @@ on_closed(void *ctx, int err)
 }
 
 static const struct ipc_row rows[] = {
-	{SL_READY, "SL_READY", PHASE_START, 1, 0, on_ready},
-	{SL_ADMIT, "SL_ADMIT", PHASE_RUN, 0, 1, on_admit},
-	{SL_EXPIRED, "SL_EXPIRED", PHASE_RUN, 0, 0, on_expired},
-	{SL_LOG, "SL_LOG", PHASE_START | PHASE_RUN, 0, 0, on_log},
+    {SL_READY, "SL_READY", PHASE_START, 1, 0, on_ready},
+    {SL_ADMIT, "SL_ADMIT", PHASE_RUN, 0, 1, on_admit},
+    {SL_EXPIRED, "SL_EXPIRED", PHASE_RUN, 0, 0, on_expired},
+    {SL_LOG, "SL_LOG", PHASE_START | PHASE_RUN, 0, 0, on_log},
 };
 
 /* Sends what is in l->out. */

@@ -14,7 +14,8 @@ struct lchild;
 struct lchild_ops {
 	/* It is sandboxed and reads. */
 	void (*ready)(void *arg);
-	/* A connection was admitted. *fd is the process's end of its channel: to keep it, set *fd to -1. */
+	/* A connection was admitted. *fd is the process's end of its channel: to keep it, set
+	 * *fd to -1. */
 	void (*admit)(void *arg, const struct smsg_admit *m, int *fd);
 	/* A connection's address was not validated in time. */
 	void (*expired)(void *arg, uint32_t slot);

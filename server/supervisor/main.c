@@ -22,8 +22,8 @@
 #include "server/supervisor/sockets.h"
 #include "server/supervisor/supervisor.h"
 
-#define EXIT_USAGE  1   /* as sshd's */
-#define EXIT_FATAL  255
+#define EXIT_USAGE    1 /* as sshd's */
+#define EXIT_FATAL    255
 #define BIND_PATIENCE (2 * NS_PER_S)
 
 /* Until the service runs, what goes wrong is said even with -q. */
@@ -66,7 +66,8 @@ run(struct supervisor_start *start)
 	return status;
 }
 
-/* Errors so far reach whoever started us; then the rest goes on in the background, where that is wanted. */
+/* Errors so far reach whoever started us; then the rest goes on in the background, where that
+ * is wanted. */
 static int
 serve(const struct options *o, struct setup **setup)
 {
@@ -76,8 +77,8 @@ serve(const struct options *o, struct setup **setup)
 	int err, status = EXIT_FATAL;
 
 	if (rundir_open(&rundir, (*setup)->user_mode) != 0 || rundir_keys(rundir, &keys) != 0 ||
-	    sockets_bind_all(&start.sockets, (*setup)->listen, (*setup)->nlisten,
-	    BIND_PATIENCE) != 0)
+	    sockets_bind_all(
+		&start.sockets, (*setup)->listen, (*setup)->nlisten, BIND_PATIENCE) != 0)
 		goto out;
 	if (!o->foreground && (err = daemon_fork(&start.ready, &status)) != 0) {
 		if (err < 0)

@@ -15,7 +15,7 @@
 struct mchild {
 	struct mchildren *all;
 	struct mchild *next;
-	struct ipc *ipc;     /* until the user is known: afterwards there is nothing to say */
+	struct ipc *ipc; /* until the user is known: afterwards there is nothing to say */
 	pid_t pid;
 	uint64_t generation;
 	uint32_t slot;
@@ -93,7 +93,7 @@ on_closed(void *ctx, int err)
 }
 
 static const struct ipc_row rows[] = {
-	{SM_AUTHED, "SM_AUTHED", 1, 1, 0, on_authed},
+    {SM_AUTHED, "SM_AUTHED", 1, 1, 0, on_authed},
 };
 
 static int
@@ -129,7 +129,8 @@ mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_mini
 		goto fail;
 	}
 	fd_close(&pair[1]);
-	err = ipc_new(&c->ipc, m->ev, pair[0], rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
+	err = ipc_new(
+	    &c->ipc, m->ev, pair[0], rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
 	pair[0] = -1;
 	if (err == 0)
 		err = send_init(c->ipc, init, fd);
@@ -156,7 +157,8 @@ mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot)
 }
 
 bool
-mchildren_reaped(struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot)
+mchildren_reaped(
+    struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot)
 {
 	struct mchild **at = &m->first, *c;
 
@@ -166,8 +168,8 @@ mchildren_reaped(struct mchildren *m, pid_t pid, int status, uint64_t *generatio
 	if (c == NULL)
 		return false;
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
-		log_error("monitor %ld was ended by signal %d (%s)", (long)pid, WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
+		log_error("monitor %ld was ended by signal %d (%s)", (long)pid,
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	*generation = c->generation;
 	*slot = c->slot;
 	*at = c->next;

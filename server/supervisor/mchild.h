@@ -17,14 +17,16 @@ typedef void mchild_authed_fn(void *arg, uint64_t generation, uint32_t slot);
 int mchildren_new(struct mchildren **out, struct ev *ev, mchild_authed_fn *authed, void *arg);
 /* Lets go of them: they live on. */
 void mchildren_free(struct mchildren **m);
-/* Starts one for an admission; generation tells listeners apart, whose slots it may share. init is what it
- * is told; fd is its process's channel, which stays the caller's. 0, or QERR_* with a log line. */
-int mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init, int fd,
-    bool keep_stderr);
+/* Starts one for an admission; generation tells listeners apart, whose slots it may share. init
+ * is what it is told; fd is its process's channel, which stays the caller's. 0, or QERR_* with
+ * a log line. */
+int mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init,
+    int fd, bool keep_stderr);
 /* Ends the one of a slot before the user is known. */
 void mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot);
 /* A child was reaped. True if it was a monitor: of which slot. */
-bool mchildren_reaped(struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot);
+bool mchildren_reaped(
+    struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot);
 /* How many there are, and how many without a known user. */
 unsigned mchildren_count(const struct mchildren *m);
 unsigned mchildren_starting(const struct mchildren *m);

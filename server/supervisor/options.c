@@ -10,8 +10,8 @@
 #include "server/conf/sconf.h"
 #include "server/supervisor/options.h"
 
-#define USAGE                                                                                      \
-	"usage: qshd [-46DdeqTtV] [-C name=value,...] [-E log_file] [-f config_file] "             \
+#define USAGE                                                                                  \
+	"usage: qshd [-46DdeqTtV] [-C name=value,...] [-E log_file] [-f config_file] "         \
 	"[-h host_key_file] [-o option] [-p port]"
 
 /* The daemon leaves its directory, and reads its files again later. */

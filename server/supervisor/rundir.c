@@ -19,7 +19,7 @@
 #define KEYS_MAGIC "qshkeys1"
 #define MAGIC_LEN  8
 #define KEYS_LEN   (MAGIC_LEN + 16 + 16 + 32 + 4)
-#define TRIES      10
+#define TRIES	   10
 
 /* A folder of ours that nobody else can write to. */
 static int
@@ -36,8 +36,10 @@ make_dir(const char *path, mode_t mode)
 		return QERR_SYS;
 	}
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
-		log_error("%s must be a folder that belongs to user %u and that nobody else can "
-			  "write to", path, (unsigned)geteuid());
+		log_error(
+		    "%s must be a folder that belongs to user %u and that nobody else can "
+		    "write to",
+		    path, (unsigned)geteuid());
 		return QERR_PERM;
 	}
 	return 0;
@@ -57,11 +59,13 @@ user_dir(void)
 	return str_printf("%s/.qsh/run", pw->pw_dir);
 }
 
-/* The folders that path is in, where they are missing. What counts is whether the last one can be made. */
+/* The folders that path is in, where they are missing. What counts is whether the last one can
+ * be made. */
 static void
 make_parents(char *path)
 {
-	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		(void)mkdir(path, 0755);
 		*slash = '/';
@@ -140,7 +144,8 @@ read_keys(const char *path, struct smsg_linit *k)
 	return err;
 }
 
-/* Written beside and linked into place: whole or not at all, and the first of two starters wins. */
+/* Written beside and linked into place: whole or not at all, and the first of two starters
+ * wins. */
 static int
 make_keys(const char *dir, const char *path)
 {
@@ -185,8 +190,9 @@ rundir_keys(const char *dir, struct smsg_linit *keys)
 			break;
 	}
 	if (err == QERR_PERM)
-		log_error("%s must belong to user %u, mode 600: remove it, and a new one is made", path,
-		    (unsigned)geteuid());
+		log_error(
+		    "%s must belong to user %u, mode 600: remove it, and a new one is made",
+		    path, (unsigned)geteuid());
 	else if (err != 0)
 		log_error("%s: %s", path, qerr_str(err));
 	free(path);

@@ -66,14 +66,19 @@ find_account(struct setup *s)
 		return 0;
 	pw = getpwnam(name);
 	if (pw == NULL) {
-		log_error("the account %s, which the processes on the network run as, does not exist: "
-			  "useradd --system --user-group --home-dir /nonexistent --no-create-home "
-			  "--shell /usr/sbin/nologin %s", name, name);
+		log_error(
+		    "the account %s, which the processes on the network run as, does not "
+		    "exist: "
+		    "useradd --system --user-group --home-dir /nonexistent --no-create-home "
+		    "--shell /usr/sbin/nologin %s",
+		    name, name);
 		return QERR_NOTFOUND;
 	}
 	if (pw->pw_uid == 0 || pw->pw_gid == 0) {
-		log_error("the account %s, which the processes on the network run as, must not be "
-			  "root or in root's group: set UnprivilegedUser", name);
+		log_error(
+		    "the account %s, which the processes on the network run as, must not be "
+		    "root or in root's group: set UnprivilegedUser",
+		    name);
 		return QERR_DENIED;
 	}
 	s->uid = pw->pw_uid;
@@ -89,21 +94,23 @@ load(struct setup *s, const struct options *o, bool make_key)
 	if (err != 0)
 		return err; /* logged, with file and line */
 	if ((err = sconf_eval(s->src, NULL, &s->conf)) != 0 ||
-	    (err = apply_options(s->conf, o)) != 0 || (err = sconf_src_put(&s->config, s->src)) != 0) {
+	    (err = apply_options(s->conf, o)) != 0 ||
+	    (err = sconf_src_put(&s->config, s->src)) != 0) {
 		log_error("configuration: %s", qerr_str(err));
 		return err;
 	}
 	s->level = level_of(s->conf, o);
 	if ((err = find_account(s)) != 0)
 		return err;
-	err = sconf_listen_addrs(s->conf, s->user_mode ? SETUP_USER_PORT : SETUP_PORT, &s->listen,
-	    &s->nlisten);
+	err = sconf_listen_addrs(
+	    s->conf, s->user_mode ? SETUP_USER_PORT : SETUP_PORT, &s->listen, &s->nlisten);
 	if (err == 0 && s->nlisten == 0) {
 		log_error("no address to listen on: check ListenAddress and AddressFamily");
 		err = QERR_NOTFOUND;
 	}
 	if (err == 0)
-		err = hostkey_load(&s->host_key, &s->host_key_path, s->conf, s->user_mode, make_key);
+		err = hostkey_load(
+		    &s->host_key, &s->host_key_path, s->conf, s->user_mode, make_key);
 	return err;
 }
 

@@ -1,5 +1,5 @@
-/* Everything that qshd is told: configuration, command line, account, host key. One set is read at the start
- * and a new one at each SIGHUP. */
+/* Everything that qshd is told: configuration, command line, account, host key. One set is read
+ * at the start and a new one at each SIGHUP. */
 #ifndef QSH_SERVER_SUPERVISOR_SETUP_H
 #define QSH_SERVER_SUPERVISOR_SETUP_H
 
@@ -10,18 +10,18 @@
 #include "server/conf/sconf.h"
 #include "server/supervisor/options.h"
 
-#define SETUP_PORT      22
+#define SETUP_PORT	22
 #define SETUP_USER_PORT 8022
 
 struct setup {
 	bool user_mode;
 	struct sconf_src *src;
-	struct sconf *conf;         /* the global part, with what the command line says */
-	struct buf config;          /* src as bytes, for monitors */
+	struct sconf *conf; /* the global part, with what the command line says */
+	struct buf config;  /* src as bytes, for monitors */
 	struct addr *listen;
 	size_t nlisten;
 	enum log_level level;
-	uid_t uid;                  /* the account of the processes on the network; 0 in user mode */
+	uid_t uid; /* the account of the processes on the network; 0 in user mode */
 	gid_t gid;
 	struct privkey host_key;
 	char *host_key_path;
@@ -30,8 +30,8 @@ struct setup {
 /* make_key: make a host key where there is none. 0, or QERR_* with a log line. */
 int setup_load(struct setup **out, const struct options *o, bool user_mode, bool make_key);
 void setup_free(struct setup **s);
-/* -T: the configuration as it is for the connection that -C describes, on standard output. 0, or
- * QERR_* with a log line. */
+/* -T: the configuration as it is for the connection that -C describes, on standard output. 0,
+ * or QERR_* with a log line. */
 int setup_dump(const struct setup *s, const struct options *o);
 
 #endif

@@ -16,8 +16,8 @@
 
 #define RETRY_NS (50 * NS_PER_MS)
 
-/* The kernel's table of UDP sockets, a line each: is this one of somebody else, unconnected, at our address?
- * (/proc/net/udp: "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ...") */
+/* A line of the kernel's table of UDP sockets: "sl local_address rem_address st tx:rx tr:when
+ * retrnsmt uid timeout inode ...". Is it somebody else's, unconnected, at our address? */
 static bool
 line_is_rival(const char *line, const char *address, ino_t own)
 {
@@ -25,10 +25,11 @@ line_is_rival(const char *line, const char *address, ino_t own)
 	uint64_t inode;
 
 	if (sscanf(line, " %*[^:]: %63s %63s %*s %*s %*s %*s %*s %*s %" SCNu64, local, remote,
-	    &inode) != 3)
+		&inode) != 3)
 		return false;
 	/* A connected socket belongs to a session, which may outlive its qshd. */
-	return strcmp(local, address) == 0 && strspn(remote, "0:") == strlen(remote) && inode != own;
+	return strcmp(local, address) == 0 && strspn(remote, "0:") == strlen(remote) &&
+	       inode != own;
 }
 
 static void
@@ -41,13 +42,13 @@ proc_address(const struct addr *a, char *dst, size_t n)
 		return;
 	}
 	memcpy(w, &a->u.in6.sin6_addr, sizeof(w));
-	snprintf(dst, n, "%08" PRIX32 "%08" PRIX32 "%08" PRIX32 "%08" PRIX32 ":%04X", w[0], w[1],
-	    w[2], w[3], addr_port(a));
+	snprintf(dst, n, "%08" PRIX32 "%08" PRIX32 "%08" PRIX32 "%08" PRIX32 ":%04X", w[0],
+	    w[1], w[2], w[3], addr_port(a));
 }
 
-/* SO_REUSEPORT, which connections' sockets need, would let a second qshd of the same user bind the same address, and
- * the kernel would deal new clients out between the two. So: bind, then look whether we are alone. Where there is no such
- * table, two of them are not noticed. */
+/* SO_REUSEPORT, which connections' sockets need, would let a second qshd of the same user bind
+ * the same address, and the kernel would deal new clients out between the two. So: bind, then
+ * look whether we are alone. Where there is no such table, two of them are not noticed. */
 static bool
 has_rival(int fd, const struct addr *a)
 {
@@ -58,7 +59,8 @@ has_rival(int fd, const struct addr *a)
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	f = fopen(a->u.sa.sa_family == AF_INET ? "/proc/self/net/udp" : "/proc/self/net/udp6", "re");
+	f = fopen(
+	    a->u.sa.sa_family == AF_INET ? "/proc/self/net/udp" : "/proc/self/net/udp6", "re");
 	if (f == NULL)
 		return false;
 	proc_address(a, want, sizeof(want));
@@ -88,8 +90,10 @@ say_why(const struct addr *a, int err)
 	const char *advice = "";
 
 	if (err == QERR_EXISTS) {
-		log_error("cannot listen on %s: the address is in use: stop what uses it (another "
-			  "qshd?), or say another Port", addr_show(a));
+		log_error(
+		    "cannot listen on %s: the address is in use: stop what uses it (another "
+		    "qshd?), or say another Port",
+		    addr_show(a));
 		return;
 	}
 	if (errno == EACCES && addr_port(a) < 1024)
@@ -103,7 +107,7 @@ static bool
 family_missing(const struct addr *a)
 {
 	return addr_is_any(a) &&
-	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT);
+	       (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT);
 }
 
 int
@@ -171,7 +175,7 @@ sockets_cover(const struct sockets *s, const struct addr *local)
 
 		if (addr_equal(a, local) ||
 		    (local->len != 0 && addr_is_any(a) && addr_port(a) == addr_port(local) &&
-		     a->u.sa.sa_family == local->u.sa.sa_family))
+			a->u.sa.sa_family == local->u.sa.sa_family))
 			return true;
 	}
 	return false;

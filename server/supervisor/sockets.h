@@ -17,9 +17,10 @@ struct sockets {
 	size_t n;
 };
 
-/* Binds one and appends it. patience: how long (ns) an address may still be held by a qshd that is ending.
- * QERR_NOMEM; QERR_EXISTS: in use; QERR_SYS: with a log line that names the address and says what to do.
- * QERR_UNSUPPORTED, not logged: a wildcard of a family that this system does not have. */
+/* Binds one and appends it. patience: how long (ns) an address may still be held by a qshd that
+ * is ending. QERR_NOMEM; QERR_EXISTS: in use; QERR_SYS: with a log line that names the address
+ * and says what to do. QERR_UNSUPPORTED, not logged: a wildcard of a family that this system
+ * does not have. */
 int sockets_bind(struct sockets *s, const struct addr *a, uint64_t patience);
 /* Binds all; at least one has to succeed, and none may be in use. 0, or QERR_*, logged. */
 int sockets_bind_all(struct sockets *s, const struct addr *v, size_t n, uint64_t patience);

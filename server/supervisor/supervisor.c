@@ -18,13 +18,13 @@
 #include "server/supervisor/notify.h"
 #include "server/supervisor/supervisor.h"
 
-#define EXIT_FATAL      255
+#define EXIT_FATAL	255
 #define UNVALIDATED_MAX 10
-#define UNVALIDATED_NS  (3 * NS_PER_S)
-#define LIVED_LONG      (30 * NS_PER_S) /* a listener that did so may be started again at once */
-#define RESTART_MAX     (60 * NS_PER_S)
-#define STOP_PATIENCE   (2 * NS_PER_S)
-#define REBIND_PATIENCE (200 * NS_PER_MS) /* for an address that the listener is just leaving */
+#define UNVALIDATED_NS	(3 * NS_PER_S)
+#define LIVED_LONG	(30 * NS_PER_S) /* then it may be started again at once */
+#define RESTART_MAX	(60 * NS_PER_S)
+#define STOP_PATIENCE	(2 * NS_PER_S)
+#define REBIND_PATIENCE (200 * NS_PER_MS) /* for an address that is just being left */
 
 struct supervisor {
 	struct ev *ev;
@@ -35,18 +35,18 @@ struct supervisor {
 	char *empty_dir;
 	int ready_fd;
 
-	struct lchild *listener;    /* NULL: between two of them */
-	pid_t listener_pid;         /* 0: reaped */
-	uint64_t generation;        /* of listeners */
-	uint64_t started;           /* when the last one was */
+	struct lchild *listener; /* NULL: between two of them */
+	pid_t listener_pid;	 /* 0: reaped */
+	uint64_t generation;	 /* of listeners */
+	uint64_t started;	 /* when the last one was */
 	uint64_t restart_delay;
 	struct ev_timer *restart, *give_up;
 	struct mchildren *monitors;
 	struct ev_signal *signals[6];
 
-	bool ready;                 /* a listener has been */
+	bool ready; /* a listener has been */
 	bool stopping;
-	bool served;                /* -d: the one connection came */
+	bool served; /* -d: the one connection came */
 	int status;
 };
 
@@ -58,12 +58,12 @@ fill_limits(const struct supervisor *s, struct smsg_limits *l)
 	const struct sconf *c = s->setup->conf;
 
 	*l = (struct smsg_limits){
-		.startups_begin = c->startups_begin,
-		.startups_rate = c->startups_rate,
-		.startups_full = c->startups_full,
-		.unvalidated_max = UNVALIDATED_MAX,
-		.unvalidated_ns = UNVALIDATED_NS,
-		.log_level = (uint8_t)s->setup->level,
+	    .startups_begin = c->startups_begin,
+	    .startups_rate = c->startups_rate,
+	    .startups_full = c->startups_full,
+	    .unvalidated_max = UNVALIDATED_MAX,
+	    .unvalidated_ns = UNVALIDATED_NS,
+	    .log_level = (uint8_t)s->setup->level,
 	};
 }
 
@@ -190,16 +190,19 @@ refuse(struct supervisor *s, uint32_t slot)
 		lchild_slot_gone(s->listener, slot);
 }
 
-/* A listener that was taken over must not have root bind what it likes, nor start what it likes. */
+/* A listener that was taken over must not have root bind what it likes, nor start what it
+ * likes. */
 static bool
 plausible(const struct supervisor *s, const struct smsg_admit *m)
 {
 	if (!sockets_cover(&s->socks, &m->path.local) || m->path.remote.len == 0 ||
 	    m->path.remote.u.sa.sa_family != m->path.local.u.sa.sa_family) {
-		log_error("the listener admits a connection to where nobody listens: it is refused");
+		log_error(
+		    "the listener admits a connection to where nobody listens: it is refused");
 		return false;
 	}
-	if (mchildren_starting(s->monitors) >= s->setup->conf->startups_full + UNVALIDATED_MAX) {
+	if (mchildren_starting(s->monitors) >=
+	    s->setup->conf->startups_full + UNVALIDATED_MAX) {
 		log_error("the listener admits more connections than it may: one is refused");
 		return false;
 	}
@@ -212,15 +215,15 @@ on_admit(void *arg, const struct smsg_admit *m, int *fd)
 	struct supervisor *s = arg;
 	const struct setup *set = s->setup;
 	const struct smsg_minit init = {
-		.admit = *m,
-		.host_sk = {set->host_key.sk, 64},
-		.config = {buf_data(&set->config), buf_len(&set->config)},
-		.user_mode = set->user_mode,
-		.log_stderr = s->options->log_stderr,
-		.log_level = (uint8_t)set->level,
-		.log_file = s->options->log_file,
-		.account = set->conf->account,
-		.debug = s->options->debug > 0,
+	    .admit = *m,
+	    .host_sk = {set->host_key.sk, 64},
+	    .config = {buf_data(&set->config), buf_len(&set->config)},
+	    .user_mode = set->user_mode,
+	    .log_stderr = s->options->log_stderr,
+	    .log_level = (uint8_t)set->level,
+	    .log_file = s->options->log_file,
+	    .account = set->conf->account,
+	    .debug = s->options->debug > 0,
 	};
 
 	if (s->options->debug > 0 && s->served) {
@@ -229,8 +232,8 @@ on_admit(void *arg, const struct smsg_admit *m, int *fd)
 		return;
 	}
 	s->served = true;
-	if (!plausible(s, m) ||
-	    mchildren_start(s->monitors, s->generation, &init, *fd, s->options->log_stderr) != 0)
+	if (!plausible(s, m) || mchildren_start(s->monitors, s->generation, &init, *fd,
+				    s->options->log_stderr) != 0)
 		refuse(s, m->slot);
 }
 
@@ -277,10 +280,10 @@ on_gone(void *arg, int err)
 }
 
 static const struct lchild_ops listener_ops = {
-	.ready = on_ready,
-	.admit = on_admit,
-	.expired = on_expired,
-	.gone = on_gone,
+    .ready = on_ready,
+    .admit = on_admit,
+    .expired = on_expired,
+    .gone = on_gone,
 };
 
 static int
@@ -332,7 +335,9 @@ listener_reaped(struct supervisor *s, int status)
 	if (WIFSIGNALED(status) && !s->stopping)
 		log_error("the listener was ended by signal %d (%s)%s", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)),
-		    WTERMSIG(status) == SIGSYS ? ": it made a system call that its sandbox forbids" : "");
+		    WTERMSIG(status) == SIGSYS
+			? ": it made a system call that its sandbox forbids"
+			: "");
 	if (s->stopping)
 		stop_now(s, s->status);
 }
@@ -472,8 +477,11 @@ watch_signals(struct supervisor *s)
 		int signo;
 		ev_signal_fn *fn;
 	} all[] = {
-		{SIGHUP, on_hup}, {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGQUIT, on_stop},
-		{SIGCHLD, on_child},
+	    {SIGHUP, on_hup},
+	    {SIGTERM, on_stop},
+	    {SIGINT, on_stop},
+	    {SIGQUIT, on_stop},
+	    {SIGCHLD, on_child},
 	};
 	int err = 0;
 
@@ -508,9 +516,9 @@ supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *
 	    (err = ev_timer_new(&s->give_up, ev, on_give_up, s)) != 0 ||
 	    (err = watch_signals(s)) != 0)
 		goto fail;
-	/* The same after a reboot: whoever comes back to a connection that is gone is told so. */
-	crypto_kdf_derive_from_key(s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset",
-	    s->setup->host_key.sk);
+	/* The same after a reboot: who comes back to a connection that is gone is told so. */
+	crypto_kdf_derive_from_key(
+	    s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset", s->setup->host_key.sk);
 	if ((err = start_listener(s)) != 0) {
 		supervisor_free(&s);
 		return err; /* logged */

@@ -1,4 +1,5 @@
-/* The supervisor: keeps a listener running, starts a monitor for every connection, obeys signals. */
+/* The supervisor: keeps a listener running, starts a monitor for every connection, obeys
+ * signals. */
 #ifndef QSH_SERVER_SUPERVISOR_SUPERVISOR_H
 #define QSH_SERVER_SUPERVISOR_SUPERVISOR_H
 
@@ -10,14 +11,15 @@ struct supervisor;
 
 struct supervisor_start {
 	const struct options *options;
-	struct setup *setup;        /* taken over, as are the sockets */
+	struct setup *setup; /* taken over, as are the sockets */
 	struct sockets sockets;
 	const char *rundir;
 	const struct smsg_linit *keys; /* those of the run directory; copied */
-	int ready;                  /* daemon_fork's; -1: in the foreground */
+	int ready;		       /* daemon_fork's; -1: in the foreground */
 };
 
-/* Starts the listener. 0, or QERR_* with a log line; what was to be taken over is gone in both cases. */
+/* Starts the listener. 0, or QERR_* with a log line; what was to be taken over is gone in both
+ * cases. */
 int supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *start);
 void supervisor_free(struct supervisor **s);
 /* Once the loop has ended: the exit status. */

@@ -79,6 +79,9 @@ budgets(void **state)
 	assert_int_equal(takes(&b, UINT64_MAX / 2), 5);
 	assert_int_equal(takes(&b, 0), 0);
 	assert_int_equal(takes(&b, UINT64_MAX), 5);
+	budget_init(&b, 10, 5, 0);
+	assert_int_equal(takes(&b, 0), 5);
+	assert_int_equal(takes(&b, UINT64_C(1) << 63), 5); /* times the rate, that is 0 in 64 bits */
 }
 
 int
