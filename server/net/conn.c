@@ -91,6 +91,8 @@ net_start(struct net *net)
 {
 	uint64_t grace = net->setup.init.grace_ns;
 
+	/* LoginGraceTime may be none. */
+	tp_conn_set_idle(net->conn, NET_IDLE_NS);
 	if (grace != 0)
 		ev_timer_at(net->grace, ev_now(net->ev) + grace);
 }

@@ -75,6 +75,12 @@ answer(struct world *w)
 	buf_free(&b);
 }
 
+void
+world_grant(struct world *w)
+{
+	answer(w);
+}
+
 static int
 seen_MN_AUTH(void *ctx, struct rd *body, int *fds)
 {

@@ -88,4 +88,8 @@ void world_started(struct world *w, uint64_t chan, const int *fds, size_t nfds);
 void world_exit(struct world *w, uint64_t chan, uint32_t status, const char *signal);
 void world_failed(struct world *w, uint64_t chan, const char *reason);
 
+/* ---- the monitor ---- */
+/* Answers the request that waits, where w->manual was set. */
+void world_grant(struct world *w);
+
 #endif
