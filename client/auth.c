@@ -6,6 +6,7 @@
 
 #include "client/addkeys.h"
 #include "client/ask.h"
+#include "client/quitsig.h"
 #include "client/tty.h"
 #include "common/base/err.h"
 #include "common/base/fd.h"
@@ -128,15 +129,18 @@ put_tbs(struct auth *a, struct buf *tbs)
 static int
 make_signature(struct auth *a, struct buf *sig)
 {
+	struct quitsig q;
 	struct buf tbs;
 	int rc;
 
 	buf_init(&tbs, 4096);
+	quitsig_default(&q);
 	rc = put_tbs(a, &tbs);
 	if (rc == 0 && a->id->in_agent)
 		rc = agent_sign(a->keys->agent, &a->id->pub, buf_data(&tbs), buf_len(&tbs), sig);
 	else if (rc == 0)
 		rc = sshsig_sign(sig, &a->id->priv, buf_data(&tbs), buf_len(&tbs));
+	quitsig_back(&q);
 	buf_free(&tbs);
 	if (rc == QERR_AGENT)
 		log_error("agent refused operation: the key %s did not sign (the agent is locked, "

@@ -10,6 +10,7 @@
 #include "client/connect.h"
 #include "client/hostkey.h"
 #include "client/incoming.h"
+#include "client/quitsig.h"
 #include "client/session.h"
 #include "client/tty.h"
 #include "client/words.h"
@@ -32,7 +33,7 @@ struct client {
 	enum state state;
 	int status, signo;
 	struct ev_timer *prepare, *closing;
-	struct ev_signal *signals[NSIGNALS];
+	struct ev_signal *signals[NSIGNALS], *stop;
 	struct connect *connect;
 	struct addr remote;
 	struct tp_conn *conn;
@@ -180,6 +181,19 @@ go_background(struct client *c)
 	}
 }
 
+/* Stopped from outside: the terminal is given back as by ~^Z. */
+static void
+on_stop(void *arg, int signo)
+{
+	struct client *c = arg;
+
+	(void)signo;
+	if (c->session && c->state == ST_RUNNING)
+		session_suspend(c->session);
+	else
+		tty_stop_self();
+}
+
 static void
 on_granted(void *arg)
 {
@@ -190,6 +204,9 @@ on_granted(void *arg)
 	plan_silence(c->plan, c->conf, &keepalive, &idle);
 	tp_conn_set_keepalive(c->conn, keepalive);
 	tp_conn_set_idle(c->conn, idle);
+	/* Only from now on: before, the questions to the user have their own way with it. */
+	if (c->plan->pty && ev_signal_new(&c->stop, c->ev, SIGTSTP, on_stop, c) < 0)
+		log_debug("SIGTSTP is not handled");
 	if (c->plan->background)
 		go_background(c);
 	if (c->session && c->state == ST_RUNNING)
@@ -212,11 +229,14 @@ static void
 prepare(void *arg)
 {
 	struct client *c = arg;
+	struct quitsig q;
 
 	if (c->keys_loaded)
 		return;
 	c->keys_loaded = true;
+	quitsig_default(&q);
 	keyring_load(&c->keys, c->conf);
+	quitsig_back(&q);
 	if (c->plan->session &&
 	    session_new(&c->session, c->ev, c->conf, c->plan, c->io, &session_ops, c) < 0) {
 		log_error("qsh: out of memory");
@@ -479,6 +499,7 @@ client_free(struct client **cp)
 	ev_timer_free(&c->closing);
 	for (size_t i = 0; i < NSIGNALS; i++)
 		ev_signal_free(&c->signals[i]);
+	ev_signal_free(&c->stop);
 	free(c);
 	*cp = NULL;
 }

@@ -224,7 +224,8 @@ hostkey_check(struct hostkey **out, struct ev *ev, const struct cconf *conf,
 	switch (hostkey_decide(h->found.status, conf->strict_host_key, conf->batch_mode)) {
 	case HOSTKEY_ADD:
 		add(h);
-		/* fallthrough */
+		accept_key(h);
+		break;
 	case HOSTKEY_ACCEPT:
 		accept_key(h);
 		break;

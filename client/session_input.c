@@ -24,13 +24,15 @@ session_read_early(struct session *s)
 {
 	uint8_t p[EARLY_INPUT];
 	int fd = stdio_open(s->io, STDIN_FILENO);
-	size_t n = 0;
+	size_t n = 0, max = tp_stream_room(s->in);
 	bool eof = false;
 
 	if (fd < 0)
 		return;
-	while (n < sizeof(p)) {
-		ssize_t k = read(fd, p + n, sizeof(p) - n);
+	if (max > sizeof(p))
+		max = sizeof(p);
+	while (n < max) {
+		ssize_t k = read(fd, p + n, max - n);
 
 		if (k < 0 && errno == EINTR)
 			continue;
