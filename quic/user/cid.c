@@ -98,6 +98,8 @@ qconn_owns(const struct tp_conn *c, const uint8_t *p, size_t n)
 	/* A client's socket is its own; a stateless reset has no connection ID that it knows. */
 	if (!c->server)
 		return true;
+	if (n == 0) /* ngtcp2 asserts that there is something */
+		return false;
 	if (ngtcp2_pkt_decode_version_cid(&vc, p, n, c->cidlen) != 0)
 		return false;
 	/* Before our first packet has reached it, the client addresses us by its own choice. */

@@ -19,10 +19,12 @@
 #define RX_BUF  65536 /* the most that one message can hold, also after UDP_GRO */
 #define SOCKBUF (2 * 1024 * 1024)
 
-/* Room for ECN and segment size, in and out. */
+/* Control messages, in and out: ECN, segment size, and on a server's socket the packet information
+ * that we do not ask for. Were there too little room, the segment size would be cut off and a
+ * batch taken for one datagram. */
 union cmsgbuf {
 	struct cmsghdr align;
-	uint8_t b[CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(uint16_t))];
+	uint8_t b[256];
 };
 
 static bool
