@@ -57,13 +57,18 @@ peer_spki(gnutls_session_t session, uint8_t key[TLS_KEY_LEN])
 	return 0;
 }
 
-/* Whether the key is the right one is the caller's question, after the handshake. Here only: is
- * it a key of the kind that we can judge. */
+/* The last thing before a client's handshake is done. Whether the key is the right one is the
+ * caller's question, after the handshake. Here only: does the server speak our protocol (a client
+ * would otherwise go on without one, against RFC 9001 section 8.1), and is its key of the kind
+ * that we can judge. */
 static int
-verify_kind(gnutls_session_t session)
+verify_server(gnutls_session_t session)
 {
 	uint8_t key[TLS_KEY_LEN];
+	gnutls_datum_t alpn;
 
+	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
+		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 	return peer_spki(session, key) == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -165,7 +170,7 @@ tls_client_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn)
 	r = tls_new(&tls, ref, alpn, GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP);
 	if (r != 0)
 		return r;
-	gnutls_session_set_verify_function(tls->session, verify_kind);
+	gnutls_session_set_verify_function(tls->session, verify_server);
 	if (gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->cred) != 0 ||
 	    ngtcp2_crypto_gnutls_configure_client_session(tls->session) != 0) {
 		tls_free(&tls);
