@@ -108,8 +108,7 @@ cb_stream_close(ngtcp2_conn *ng, uint32_t flags, int64_t id, uint64_t code, void
 	struct tp_conn *c = user_data;
 	struct tp_stream *s = stream_user_data;
 
-	(void)ng;
-	(void)id;
+	c->pkts_lost += ngtcp2_conn_get_stream_loss_count(ng, id);
 	if (s == NULL)
 		return 0;
 	s->ng_gone = true;
@@ -197,13 +196,25 @@ cb_path_validation(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path *path,
 static int
 cb_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t n, void *user_data)
 {
+	static const uint8_t nothing[1];
 	struct tp_conn *c = user_data;
 
 	(void)ng;
 	(void)flags;
 	if (c->ops != NULL && c->ops->datagram != NULL)
-		c->ops->datagram(c->arg, p, n);
+		c->ops->datagram(c->arg, n > 0 ? p : nothing, n);
 	return alive(c);
+}
+
+static int
+cb_lost_datagram(ngtcp2_conn *ng, uint64_t id, void *user_data)
+{
+	struct tp_conn *c = user_data;
+
+	(void)ng;
+	(void)id;
+	c->pkts_lost++;
+	return 0;
 }
 
 static int
@@ -251,6 +262,7 @@ callbacks_common(ngtcp2_callbacks *cb)
 	cb->remove_connection_id = cb_removed_cid;
 	cb->path_validation = cb_path_validation;
 	cb->recv_datagram = cb_datagram;
+	cb->lost_datagram = cb_lost_datagram;
 }
 
 void

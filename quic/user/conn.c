@@ -302,6 +302,20 @@ tp_conn_set_max_streams(struct tp_conn *c, uint64_t bidi, uint64_t uni)
 	qc_wake(c);
 }
 
+/* ngtcp2 1.11 counts losses by stream only. */
+static uint64_t
+lost_packets(const struct tp_conn *c)
+{
+	const struct tp_stream *s;
+	uint64_t n = c->pkts_lost;
+
+	for (s = c->streams; s != NULL; s = s->next) {
+		if (!s->ng_gone)
+			n += ngtcp2_conn_get_stream_loss_count(c->ng, s->id);
+	}
+	return n;
+}
+
 void
 tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 {
@@ -319,6 +333,7 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->received = c->bytes_rx;
 	st->pkts_sent = c->pkts_tx;
 	st->pkts_received = c->pkts_rx;
+	st->pkts_lost = lost_packets(c);
 	st->age_ns = now > c->born ? now - c->born : 0;
 	st->last_rx_ns = c->last_rx;
 	st->pmtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);

@@ -82,7 +82,9 @@ struct tp_conn {
 	uint64_t born, last_rx;
 	uint64_t idle;             /* 0: never */
 	bool woken;
-	bool jolt;                 /* network event: do not wait for backed-off timers */
+	uint64_t last_tx;          /* when something left that will be answered */
+	bool jolt;                 /* silence is over: do not wait for a backed-off timer, ... */
+	uint64_t jolt_at;          /* ... if by then it turns out to be one */
 
 	/* events to tell once ngtcp2 has returned */
 	bool ev_early, ev_streams;
@@ -140,7 +142,8 @@ struct tp_conn {
 	unsigned close_hits, close_next;
 
 	/* counters */
-	uint64_t bytes_tx, bytes_rx, pkts_tx, pkts_rx, dgrams_lost;
+	uint64_t bytes_tx, bytes_rx, pkts_tx, pkts_rx;
+	uint64_t pkts_lost; /* with data of streams that are over, or datagrams */
 };
 
 /* The connection's own time (timers.c). */

@@ -32,7 +32,7 @@ qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 	qconn_enter(c, now);
 	if (c->over)
 		qclose_input(c);
-	else if (!qclose_due(c))
+	else if (!qclose_due(c) && n > 0)
 		read_packet(c, path, ecn, p, n);
 	return qconn_leave(c);
 }
@@ -65,6 +65,7 @@ tell_events(struct tp_conn *c)
 static void
 round_of(struct tp_conn *c)
 {
+	qcid_check_pool(c);
 	qtimer_expired(c);
 	tell_events(c);
 	if (!c->dead)

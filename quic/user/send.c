@@ -82,15 +82,17 @@ write_dgram(struct tp_conn *c, struct fill *f)
 {
 	struct qdgram *d = &c->dgrams[c->dg_head];
 	ngtcp2_ssize n;
+	ngtcp2_vec v;
 	int accepted = 0;
 
 	if (d->n > tp_conn_datagram_max(c)) { /* the path has shrunk */
 		dgram_pop(c);
-		c->dgrams_lost++;
 		return NGTCP2_ERR_WRITE_MORE;
 	}
-	n = ngtcp2_conn_write_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
-	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, d->p, d->n, f->ts);
+	v.base = d->p;
+	v.len = d->n;
+	n = ngtcp2_conn_writev_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
+	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &v, d->n > 0, f->ts); /* no empty pieces */
 	if (accepted || n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
 		dgram_pop(c);
 	return n;
@@ -295,9 +297,13 @@ send_round(struct tp_conn *c)
 {
 	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng);
 	struct batch b = {.n = 0};
+	ngtcp2_conn_info ci;
+	uint64_t in_flight;
 	struct fill f;
 	ngtcp2_ssize n;
 
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	in_flight = ci.bytes_in_flight;
 	memset(&f, 0, sizeof(f));
 	ngtcp2_path_storage_zero(&f.ps);
 	f.ts = qc_ts(c);
@@ -323,6 +329,9 @@ send_round(struct tp_conn *c)
 	}
 	batch_send(c, &b);
 	ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	if (ci.bytes_in_flight > in_flight)
+		c->last_tx = c->now;
 }
 
 void

@@ -19,12 +19,13 @@ return_credit(struct tp_stream *s, size_t n)
 static size_t
 offer(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 {
+	static const uint8_t nothing[1];
 	size_t taken;
 
 	if (s->ops == NULL || s->ops->data == NULL)
 		return 0;
 	s->offering = true;
-	taken = s->ops->data(s->arg, s, p, n, fin);
+	taken = s->ops->data(s->arg, s, n > 0 ? p : nothing, n, fin);
 	s->offering = false;
 	return taken < n ? taken : n;
 }

@@ -210,6 +210,7 @@ all_acked(const struct tp_stream *s)
 void
 qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame)
 {
+	s->conn->jolt = false; /* the loss timer starts anew */
 	sendbuf_ack(&s->tx, &s->conn->pool, offset);
 	if (fin_frame)
 		s->fin_acked = true;

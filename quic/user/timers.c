@@ -9,7 +9,7 @@
 #include "quic/user/conn_int.h"
 
 #define SILENCE_MIN (500 * NS_PER_MS)
-#define JOLT_STEPS  8 /* timers that may stand before the one that sends */
+#define JOLT_STEPS  16 /* timers that may stand before the one that sends */
 #define JOLT_MAX    (UINT64_C(60) * 24 * 3600 * NS_PER_S) /* no back-off that matters is longer */
 
 static void
@@ -60,6 +60,8 @@ qconn_expiry(const struct tp_conn *c)
 		t = c->last_rx + c->idle;
 	if (c->is_held)
 		return t; /* the carrier is full: qconn_writable */
+	if (c->jolt && qpath_may_send(c) && c->jolt_at < t)
+		t = c->jolt_at;
 	e = ngtcp2_conn_get_expiry(c->ng);
 	if (e == UINT64_MAX)
 		return t;
@@ -84,35 +86,48 @@ qconn_network_event(struct tp_conn *c)
 	qc_wake(c);
 }
 
-/* After the packet has been read: if it acknowledged something, the timer is near and there is
- * nothing to do. */
-void
-qtimer_jolt(struct tp_conn *c)
+static uint64_t
+in_flight(const struct tp_conn *c)
 {
 	ngtcp2_conn_info ci;
-	uint64_t sent = c->pkts_tx;
+
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	return ci.bytes_in_flight;
+}
+
+/* Runs ngtcp2's timers ahead of their time until one of them makes it send what will be answered. */
+static void
+run_ahead(struct tp_conn *c)
+{
+	uint64_t before = in_flight(c);
 	ngtcp2_tstamp e;
 	int i;
 
-	if (!c->jolt || c->fail_set || c->is_held || !qpath_may_send(c))
-		return; /* what cannot be sent now would only back the timer off further */
-	c->jolt = false;
-	if (!c->done_told)
-		return;
-	for (i = 0; i < JOLT_STEPS && c->pkts_tx == sent && !c->dead && !c->fail_set; i++) {
-		ngtcp2_conn_get_conn_info(c->ng, &ci);
+	for (i = 0; i < JOLT_STEPS && !c->dead && !c->fail_set && in_flight(c) <= before; i++) {
 		e = ngtcp2_conn_get_expiry(c->ng);
-		if (ci.bytes_in_flight == 0 || e == UINT64_MAX)
+		if (e == UINT64_MAX || (e > qc_ts(c) && e - qc_ts(c) > JOLT_MAX))
 			return;
-		if (e > qc_ts(c)) {
-			if (i == 0 && e - qc_ts(c) <= 2 * ngtcp2_conn_get_pto(c->ng))
-				return;
-			if (e - qc_ts(c) > JOLT_MAX)
-				return;
+		if (e > qc_ts(c))
 			c->skew += e - qc_ts(c);
-		}
 		ng_expired(c);
 		if (!c->fail_set)
 			qsend(c);
+	}
+}
+
+/* ngtcp2 does not say when its loss timer is due. But if something is in flight and nothing has
+ * been sent for two probe timeouts, then it is backed off. */
+void
+qtimer_jolt(struct tp_conn *c)
+{
+	/* What cannot be sent now would only back the timer off further. */
+	if (!c->jolt || c->fail_set || c->is_held || !qpath_may_send(c))
+		return;
+	c->jolt_at = c->last_tx + 2 * ngtcp2_conn_get_pto(c->ng);
+	if (!c->done_told || in_flight(c) == 0) {
+		c->jolt = false;
+	} else if (c->now >= c->jolt_at) {
+		c->jolt = false;
+		run_ahead(c);
 	}
 }
