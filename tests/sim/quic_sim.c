@@ -15,7 +15,7 @@
 #ifdef QSH_SANITIZERS
 #define SEEDS 300
 #else
-#define SEEDS 3000
+#define SEEDS 2000
 #endif
 
 #define LIMIT (3600 * NS_PER_S) /* virtual time; a run that needs more is stuck */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
 #include <sodium.h>
 
 #include "common/base/clock.h"
@@ -12,7 +13,7 @@
 struct simpkt {
 	uint64_t t, seq;
 	int to;
-	unsigned ecn;
+	unsigned ecn, trips;
 	struct addr from, dst;
 	size_t n;
 	uint8_t *p;
@@ -108,6 +109,7 @@ launch(struct simnet *n, int from, const struct addr *dst, unsigned ecn, const u
 		took = (len + 28) * NS_PER_S / l->rate;
 		l->busy_until = start += took;
 	}
+	pkt.trips = n->end[from].trips + 1;
 	pkt.from = from == SIM_CLIENT ? n->nat : n->end[SIM_SERVER].addr;
 	pkt.t = start + l->delay + simnet_below(n, l->jitter + 1) + extra;
 	pkt.p = malloc(len > 0 ? len : 1);
@@ -126,10 +128,6 @@ send_datagram(struct simnet *n, int from, const struct addr *dst, unsigned ecn, 
 
 	n->end[from].sent++;
 	n->end[from].sent_bytes += len;
-	if (!n->end[from].in_flight) {
-		n->end[from].in_flight = true;
-		n->end[from].flights++;
-	}
 	if (n->tap != NULL) {
 		assert(len <= sizeof(copy));
 		memcpy(copy, p, len);
@@ -239,6 +237,33 @@ sign(void *arg, const uint8_t *data, size_t n, uint8_t sig[64])
 /* ---- arrival ---- */
 
 static void
+copy_cid(struct quic_cid *to, const ngtcp2_cid *from)
+{
+	to->len = (uint8_t)from->datalen;
+	memcpy(to->id, from->data, from->datalen);
+}
+
+/* What the listener does with a client whose address it wants to see proven. */
+static void
+send_retry(struct simnet *n, const struct simpkt *pkt, const ngtcp2_pkt_hd *hd)
+{
+	static const uint8_t token[] = "token";
+	uint8_t buf[1200];
+	ngtcp2_cid scid;
+	ngtcp2_ssize len;
+
+	n->retries++;
+	scid.datalen = QUIC_CID_LEN;
+	randombytes_buf(scid.data, scid.datalen);
+	n->server.odcid = hd->dcid;
+	n->server.retry_scid = scid;
+	len = ngtcp2_crypto_write_retry(buf, sizeof(buf), hd->version, &hd->scid, &scid, &hd->dcid,
+	    token, sizeof(token));
+	assert(len > 0);
+	send_datagram(n, SIM_SERVER, &pkt->from, 0, buf, (size_t)len);
+}
+
+static void
 make_server(struct simnet *n, const struct simpkt *pkt)
 {
 	struct simend *e = &n->end[SIM_SERVER];
@@ -248,14 +273,22 @@ make_server(struct simnet *n, const struct simpkt *pkt)
 
 	if (!ss->wanted || ss->made || ngtcp2_accept(&hd, pkt->p, pkt->n) != 0)
 		return;
-	ss->made = true;
 	memset(&cfg, 0, sizeof(cfg));
+	if (n->retry && hd.tokenlen == 0) {
+		send_retry(n, pkt, &hd);
+		return;
+	}
+	ss->made = true;
 	cfg.path.local = e->addr;
 	cfg.path.remote = pkt->from;
-	cfg.odcid.len = (uint8_t)hd.dcid.datalen;
-	memcpy(cfg.odcid.id, hd.dcid.data, hd.dcid.datalen);
-	cfg.client_scid.len = (uint8_t)hd.scid.datalen;
-	memcpy(cfg.client_scid.id, hd.scid.data, hd.scid.datalen);
+	if (n->retry) {
+		copy_cid(&cfg.odcid, &ss->odcid);
+		copy_cid(&cfg.retry_scid, &ss->retry_scid);
+		cfg.validated = true;
+	} else {
+		copy_cid(&cfg.odcid, &hd.dcid);
+	}
+	copy_cid(&cfg.client_scid, &hd.scid);
 	mint(&cfg.scid);
 	ss->cid = cfg.scid;
 	cfg.version = hd.version;
@@ -277,9 +310,10 @@ arrive(struct simnet *n, const struct simpkt *pkt)
 	/* What is sent to a binding that the translator has forgotten reaches nobody. */
 	if (!addr_equal(&pkt->dst, pkt->to == SIM_CLIENT ? &n->nat : &e->addr))
 		return;
+	if (pkt->trips > e->trips)
+		e->trips = pkt->trips;
 	if (pkt->to == SIM_SERVER)
 		make_server(n, pkt);
-	e->in_flight = false;
 	if (e->d.c == NULL)
 		return;
 	e->received++;

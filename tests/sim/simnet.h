@@ -4,6 +4,8 @@
 #ifndef QSH_TESTS_SIM_SIMNET_H
 #define QSH_TESTS_SIM_SIMNET_H
 
+#include <ngtcp2/ngtcp2.h>
+
 #include "common/ev/ev.h"
 #include "quic/user/drive.h"
 
@@ -30,8 +32,7 @@ struct simend {
 	unsigned full_ppm;           /* how often it is full by itself */
 	uint64_t sent, received;     /* datagrams */
 	uint64_t sent_bytes;
-	unsigned flights;            /* runs of datagrams sent without one from the peer between */
-	bool in_flight;
+	unsigned trips;              /* one-way trips behind what it has received: two a round trip */
 	unsigned cids_asked;
 	unsigned paths_validated;
 	struct tp_path last_path;
@@ -45,6 +46,7 @@ struct simserver { /* what the server's connection is made with, at the first da
 	const struct tp_conn_ops *ops;
 	void *arg;
 	struct quic_cid cid;
+	ngtcp2_cid odcid, retry_scid; /* after a Retry */
 	bool wanted, made;
 };
 
@@ -63,6 +65,8 @@ struct simnet {
 	struct simserver server;
 	uint8_t pk[32], sk[64];
 	bool no_cids;                /* nobody mints connection IDs */
+	bool retry;                  /* the server's address validation: one Retry first */
+	unsigned retries;
 	unsigned signs;
 };
 
