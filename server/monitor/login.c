@@ -45,6 +45,17 @@ check_nologin(struct monitor *m)
 	return r < 0 ? r : QERR_DENIED;
 }
 
+/* What modules have to say to somebody who gets no terminal to say it on. */
+static int
+send_pam_text(struct monitor *m)
+{
+	if (!mpam_text(m->pam)[0])
+		return 0;
+	int r = monitor_send_text(m->net, MN_BANNER, mpam_text(m->pam));
+	mpam_text_clear(m->pam);
+	return r;
+}
+
 static int
 check_pam(struct monitor *m)
 {
@@ -58,15 +69,14 @@ check_pam(struct monitor *m)
 	if (r < 0)
 		log_info("Access denied for user %s by PAM account configuration", auth_user(m->auth));
 	/* before the session, so that what the account stage says is not held back for a terminal */
-	if (mpam_text(m->pam)[0]) {
-		int e = monitor_send_text(m->net, MN_BANNER, mpam_text(m->pam));
-		mpam_text_clear(m->pam);
-		if (e < 0)
-			return e;
-	}
+	int e = send_pam_text(m);
+	if (e < 0)
+		return e;
 	if (r == 0)
-		mpam_open(m->pam);
-	return r;
+		r = mpam_open(m->pam);
+	if (r < 0)
+		e = send_pam_text(m);
+	return e < 0 ? e : r;
 }
 
 /* ---- broker ------------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 #include "common/base/str.h"
 
 #define TEXT_MAX 8192
-#define TTY_NAME "qsh" /* modules want one before there is a terminal */
+#define TTY_NAME "ssh" /* before there is a terminal: the one that rules for sshd (pam_time, pam_access) name */
 
 struct mpam {
 	pam_handle_t *h;
@@ -90,7 +90,7 @@ mpam_account(struct mpam *p)
 	return QERR_DENIED;
 }
 
-void
+int
 mpam_open(struct mpam *p)
 {
 	p->last = pam_setcred(p->h, PAM_ESTABLISH_CRED);
@@ -99,9 +99,10 @@ mpam_open(struct mpam *p)
 		log_debug("PAM: pam_setcred(): %s", pam_strerror(p->h, p->last));
 	p->last = pam_open_session(p->h, 0);
 	p->session = p->last == PAM_SUCCESS;
-	if (!p->session)
-		log_error("PAM: session of user %s not opened: %s", p->user,
-		    pam_strerror(p->h, p->last));
+	if (p->session)
+		return 0;
+	log_error("PAM: session of user %s not opened: %s", p->user, pam_strerror(p->h, p->last));
+	return QERR_DENIED;
 }
 
 int

@@ -10,8 +10,9 @@ struct mpam;
 int mpam_start(struct mpam **out, const char *service, const char *user, const char *rhost);
 /* The account stage. QERR_DENIED (logged; mpam_text has what to tell the user). */
 int mpam_account(struct mpam *p);
-/* Credentials and session. What fails is logged; as with sshd the login goes on. */
-void mpam_open(struct mpam *p);
+/* Credentials and session. QERR_DENIED where a module refuses the session (logged; mpam_text has what to tell the
+ * user): limits on the number of logins and private namespaces are kept up by such modules. */
+int mpam_open(struct mpam *p);
 /* Adds PAM's environment as "NAME=value"; QERR_NOMEM. */
 int mpam_env(struct mpam *p, struct strlist *env);
 /* What modules had to say so far, lines ended by newlines; "" for nothing. Valid until the next call on p. */

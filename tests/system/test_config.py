@@ -319,6 +319,28 @@ def pam_session_environment(w):
 
 
 @test
+def a_session_that_pam_refuses(w):
+    """Limits on logins and the like are session modules: what they refuse is refused."""
+    write("/etc/pam.d/sshd", "account required pam_permit.so\nsession required pam_deny.so\n")
+    s = start(w, "UsePAM yes\n")
+    p = w.qsh(w.alice, "127.0.0.1", "echo in")
+    equal((p.returncode, p.out), (255, ""))
+    s.logged("session of user alice not opened")
+    write("/etc/pam.d/sshd", "account required pam_permit.so\nsession required pam_permit.so\n")
+    ok(w, "alice")
+
+
+@test
+def pam_rules_for_the_terminal_of_sshd(w):
+    write("/etc/security/time.conf", "*;ssh;alice;!Al0000-2400\n")
+    write("/etc/pam.d/sshd", "account required pam_time.so\nsession required pam_permit.so\n")
+    start(w, "UsePAM yes\n")
+    p = w.qsh(w.alice, "127.0.0.1", "echo in")
+    equal((p.returncode, p.out), (255, ""), "by a rule for the terminal name that sshd gives")
+    ok(w, "bob")
+
+
+@test
 def expose_auth_info(w):
     start(w, "ExposeAuthInfo yes\n")
     contains(w.qsh(w.alice, "127.0.0.1", "cat $SSH_USER_AUTH").out, "publickey " + " ".join(w.alice.pub().split()[:2]))
