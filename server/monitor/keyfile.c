@@ -18,6 +18,7 @@
 #include "server/monitor/safepath.h"
 
 #define FILE_MAX (4 * 1024 * 1024)
+#define NO_USER  "nonexistent"
 #define ENV_FILE ".ssh/environment"
 #define ENV_MAX  (64 * 1024)
 
@@ -27,7 +28,9 @@ keyfile_path(const char *pattern, const struct account *a)
 	char uid[32], bad;
 	char *path = NULL;
 	snprintf(uid, sizeof uid, "%llu", (unsigned long long)a->uid);
-	const struct conf_token tokens[] = {{'h', a->home}, {'u', a->name}, {'U', uid}};
+	/* what a client makes up is no part of a path: it may be "../../dev/watchdog" */
+	const char *user = a->exists ? a->name : NO_USER;
+	const struct conf_token tokens[] = {{'h', a->home}, {'u', user}, {'U', uid}};
 	int r = conf_expand(&path, pattern, tokens, sizeof tokens / sizeof tokens[0], &bad);
 	if (r < 0) {
 		log_error("AuthorizedKeysFile %s: %s", pattern, qerr_str(r));
