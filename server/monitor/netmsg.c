@@ -162,16 +162,30 @@ on_auth(void *ctx, struct rd *body, int *fds)
 
 /* ---- moves ------------------------------------------------------------------------------- */
 
+/* We may bind every port: not what its process says, but the one that the connection was admitted on. */
+static int
+path_socket(const struct monitor *m, const struct tp_path *path)
+{
+	uint16_t port = addr_port(&m->init.admit.path.local);
+	if (addr_port(&path->local) != port || addr_is_any(&path->local)) {
+		log_debug("no socket of its own for %s: its local port is not %u",
+		    addr_show(&path->remote), port);
+		return -1;
+	}
+	int fd = udpsock_connected(path);
+	if (fd < 0)
+		log_debug("no socket of its own for %s: %s", addr_show(&path->remote),
+		    qerr_str(QERR_SYS));
+	return fd;
+}
+
 /* Where none can be had (another connection has these addresses) the listener goes on passing datagrams. */
 static int
 send_path(struct monitor *m, const struct tp_path *path)
 {
 	struct smsg_path p = {.path = *path};
 	struct buf b;
-	int fd = udpsock_connected(path);
-	if (fd < 0)
-		log_debug("no socket of its own for %s: %s", addr_show(&path->remote),
-		    qerr_str(QERR_SYS));
+	int fd = path_socket(m, path);
 	buf_init(&b, IPC_BODY_MAX);
 	int r = smsg_put_path(&b, &p);
 	if (r == 0 && fd >= 0)
@@ -212,7 +226,8 @@ on_path(void *ctx, struct rd *body, int *fds)
 	int r = smsg_get_path(body, &p);
 	if (r < 0)
 		return r;
-	r = moved(m, &p.path);
+	bool whole = p.path.remote.len != 0 && p.path.remote.len == p.path.local.len;
+	r = whole ? moved(m, &p.path) : QERR_FORMAT;
 	smsg_free_path(&p);
 	return r;
 }

@@ -31,6 +31,7 @@
 #include "tests/unit/rolepeer.h"
 
 #define BROKER "./qshd-broker"
+#define LOCAL_PORT 45678
 
 /* ---- how the monitor under test starts other roles --------------------------------------- */
 
@@ -159,7 +160,7 @@ send_minit(struct world *w)
 	m.admit.cids.v = &cid;
 	m.admit.cids.n = 1;
 	assert_int_equal(addr_parse(&m.admit.path.remote, "192.0.2.1", 4000), 0);
-	assert_int_equal(addr_parse(&m.admit.path.local, "192.0.2.2", 22), 0);
+	assert_int_equal(addr_parse(&m.admit.path.local, "192.0.2.2", LOCAL_PORT), 0);
 	m.host_sk = (struct bytes){w->host.sk, 64};
 	buf_init(&conf, IPC_BODY_MAX);
 	put_config(w, &conf);
@@ -550,7 +551,7 @@ test_login(void **state)
 	free(fp);
 	assert_logged(w, want);
 	run(w, "echo $USER $SSH_CONNECTION", text, sizeof text);
-	snprintf(want, sizeof want, "%s 192.0.2.1 4000 192.0.2.2 22\n", w->user);
+	snprintf(want, sizeof want, "%s 192.0.2.1 4000 192.0.2.2 45678\n", w->user);
 	assert_string_equal(text, want);
 	down(w, 0);
 }
@@ -611,6 +612,25 @@ test_unknown_user(void **state)
 	assert_logged(w, "Invalid user no-such-user from 192.0.2.1 port 4000");
 	assert_logged(w, "Failed publickey for invalid user no-such-user from 192.0.2.1 port 4000 qsh: "
 			 "ED25519 SHA256:");
+	down(w, 0);
+}
+
+/* The name that a client makes up is no path: nothing is opened by it. */
+static void
+test_user_as_path(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	char path[128];
+	buf_reset(&w->conf);
+	buf_printf(&w->conf, "AuthorizedKeysFile %s/of/%%u\n", w->dir);
+	snprintf(path, sizeof path, "%s/of", w->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/device", w->dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	refused(w, &(struct request){.user = "../device", .key = &w->key, .sign = true});
+	assert_logged(w, "Invalid user ../device");
+	assert_false(logged(w, "is not a regular file"));
 	down(w, 0);
 }
 
@@ -835,17 +855,56 @@ test_fifo(void **state)
 /* ---- moves --------------------------------------------------------------------------------------------- */
 
 static void
-move_to(struct world *w, const char *ip)
+move_path(struct world *w, const char *remote, const char *local, uint16_t port)
 {
 	struct smsg_path p;
 	struct buf b;
 	memset(&p, 0, sizeof p);
-	assert_int_equal(addr_parse(&p.path.remote, ip, 555), 0);
-	assert_int_equal(addr_parse(&p.path.local, "127.0.0.1", 45678), 0);
+	if (remote)
+		assert_int_equal(addr_parse(&p.path.remote, remote, 555), 0);
+	assert_int_equal(addr_parse(&p.path.local, local, port), 0);
 	buf_init(&b, IPC_BODY_MAX);
 	assert_int_equal(smsg_put_path(&b, &p), 0);
 	peer_send(&w->net, MN_PATH, &b, NULL, 0);
 	buf_free(&b);
+}
+
+static void
+move_to(struct world *w, const char *ip)
+{
+	move_path(w, ip, "127.0.0.1", LOCAL_PORT);
+}
+
+/* The connection's process cannot have us bind what it likes. */
+static void
+test_move_elsewhere(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	struct smsg_path p;
+	up(w);
+	log_in(w);
+	move_path(w, "127.0.0.1", "127.0.0.1", LOCAL_PORT + 1);
+	move_path(w, "127.0.0.1", "0.0.0.0", LOCAL_PORT);
+	move_to(w, "127.0.0.2");
+	peer_expect(&w->net, MN_SOCKET, 1, 0);
+	assert_int_equal(smsg_get_path(&w->net.body, &p), 0);
+	assert_string_equal(addr_show(&p.path.remote), "127.0.0.2 port 555");
+	down(w, 0);
+
+	w = world();
+	up(w);
+	log_in(w);
+	move_path(w, NULL, "127.0.0.1", LOCAL_PORT);
+	wait_logged(w, "message MN_PATH between processes refused");
+	down(w, 0);
+
+	w = world();
+	up(w);
+	log_in(w);
+	move_path(w, "127.0.0.1", "::1", LOCAL_PORT);
+	wait_logged(w, "message MN_PATH between processes refused");
+	down(w, 0);
 }
 
 static void
@@ -1071,6 +1130,7 @@ main(void)
 	    cmocka_unit_test(test_query_first),
 	    cmocka_unit_test(test_bad_signatures),
 	    cmocka_unit_test(test_unknown_user),
+	    cmocka_unit_test(test_user_as_path),
 	    cmocka_unit_test(test_other_user),
 	    cmocka_unit_test(test_change_of_user),
 	    cmocka_unit_test(test_too_many_tries),
@@ -1087,6 +1147,7 @@ main(void)
 	    cmocka_unit_test(test_strict_modes),
 	    cmocka_unit_test(test_fifo),
 	    cmocka_unit_test(test_move),
+	    cmocka_unit_test(test_move_elsewhere),
 	    cmocka_unit_test(test_move_denied),
 	    cmocka_unit_test(test_move_between_keys),
 	    cmocka_unit_test(test_disconnect),
