@@ -10,8 +10,8 @@
 
 #define READ_MAX  (64 * 1024)
 #define DRAIN_MAX (1024 * 1024)
-/* A read shorter than this is a descriptor run dry. Not any short read: a pty gives at most 4095
- * bytes a time however much it holds. */
+/* A read shorter than this is a descriptor run dry. Not any short read: a pty gives at most
+ * 4095 bytes a time however much it holds. */
 #define READ_DRY 2048
 
 struct pump_out {
@@ -65,7 +65,8 @@ filtered(struct pump_out *p, uint8_t *dst, size_t n)
 {
 	if (p->filter != NULL)
 		p->filter(p->filter_arg, dst, &n);
-	/* A filter that finished the pump has sent FIN: what it left of this read is dropped. */
+	/* A filter that finished the pump has sent FIN: what it left of this read is
+	 * dropped. */
 	if (n > 0 && !p->finished)
 		tp_stream_commit(p->s, n);
 }

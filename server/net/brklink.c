@@ -1,4 +1,5 @@
-/* The channel to the broker, which runs as the user: what it says concerns that user's sessions only. */
+/* The channel to the broker, which runs as the user: what it says concerns that user's
+ * sessions only. */
 #include <string.h>
 
 #include "common/base/err.h"

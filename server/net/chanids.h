@@ -1,5 +1,6 @@
-/* Which channels' streams have ever been opened. QUIC opens streams in order, but their packets arrive in any:
- * a data stream may name a channel whose own stream is still to come. */
+/* Which channels' streams have ever been opened. QUIC opens streams in order, but their
+ * packets arrive in any: a data stream may name a channel whose own stream is still to
+ * come. */
 #ifndef QSH_SERVER_NET_CHANIDS_H
 #define QSH_SERVER_NET_CHANIDS_H
 

@@ -73,7 +73,8 @@ close_text(char *dst, size_t n, const struct tp_close *why)
 		break;
 	case TP_CLOSED_TRANSPORT:
 		(void)snprintf(dst, n, "QUIC error %#llx%s%s%s", (unsigned long long)why->code,
-		    why->remote ? " said by the client" : "", reason[0] != '\0' ? ": " : "", reason);
+		    why->remote ? " said by the client" : "",
+		    reason[0] != '\0' ? ": " : "", reason);
 		break;
 	case TP_CLOSED_SYS:
 		(void)snprintf(dst, n, "local failure: %s",

@@ -103,7 +103,8 @@ set_idle(struct net *net)
 	const struct smsg_session *l = &net->limits;
 	uint64_t idle = sessions_have_tty(net) ? l->connection_timeout_ns : NET_IDLE_NS;
 
-	/* ClientAliveCountMax 0: asked for a sign of life, but never ended for the lack of one. */
+	/* ClientAliveCountMax 0: asked for a sign of life, but never ended for the lack of
+	 * one. */
 	if (l->alive_interval_ns != 0)
 		idle = l->alive_count == 0 ? l->connection_timeout_ns :
 					     l->alive_interval_ns * l->alive_count;
@@ -124,7 +125,8 @@ net_sessions_changed(struct net *net)
 void
 net_authenticated(struct net *net)
 {
-	/* A session has its own stream and one for input; some more are being closed or refused. */
+	/* A session has its own stream and one for input; some more are being closed or
+	 * refused. */
 	uint64_t streams = NET_STREAMS_MIN + 2 * (uint64_t)net->limits.max_sessions;
 
 	if (streams > NET_STREAMS_MAX)

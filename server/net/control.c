@@ -1,5 +1,5 @@
-/* The control stream: authentication. The monitor decides; here requests are read, one at a time, and
- * its answers written. */
+/* The control stream: authentication. The monitor decides; here requests are read, one at a
+ * time, and its answers written. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* Unidirectional streams of the client: the header is read here, then the stream goes to its session. Nothing
- * is read before the user is known; a stream whose channel is still to come is held. */
+/* Unidirectional streams of the client: the header is read here, then the stream goes to
+ * its session. Nothing is read before the user is known; a stream whose channel is still to
+ * come is held. */
 #include <stdlib.h>
 
 #include "common/base/err.h"
@@ -15,8 +16,8 @@ struct instream {
 	struct tp_stream *s;
 	uint8_t hdr[HDR_MAX];
 	size_t nhdr;
-	/* The header is known, its last byte left to the transport: what was taken whole would be over, where FIN
-	 * came with it, before anybody wants it. */
+	/* The header is known, its last byte left to the transport: what was taken whole
+	 * would be over, where FIN came with it, before anybody wants it. */
 	bool waiting;
 	uint64_t chan;
 	struct session *session; /* that waits for it, or it for that; NULL: not opened yet */
@@ -63,9 +64,11 @@ enum outcome {
 };
 
 static enum outcome
-unknown_type(struct instream *is, uint64_t type)
+other_type(struct instream *is, uint64_t type)
 {
-	if (type % 2 == 0)
+	if (type == WIRE_UNI_SETTINGS)
+		net_close(is->net, TP_E_PROTOCOL, "a settings stream from a client");
+	else if (type % 2 == 0)
 		net_close(is->net, TP_E_UNKNOWN, "unknown stream type %llu",
 		    (unsigned long long)type);
 	instream_refuse(&is);
@@ -118,7 +121,7 @@ header(struct instream *is, bool fin)
 	if (r.err < 0)
 		return MORE;
 	if (type != WIRE_UNI_DATA)
-		return unknown_type(is, type);
+		return other_type(is, type);
 	is->chan = rd_varint(&r);
 	kind = rd_varint(&r);
 	if (r.err < 0)

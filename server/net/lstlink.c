@@ -1,5 +1,5 @@
-/* The channel to the listener. The connection outlives it: a new listener takes the port over, and what
- * arrives on the connected socket needs none. */
+/* The channel to the listener. The connection outlives it: a new listener takes the port
+ * over, and what arrives on the connected socket needs none. */
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "server/net/net.h"

@@ -8,7 +8,8 @@
 #include "server/net/net.h"
 #include "server/sandbox/sandbox.h"
 
-/* All that opens something comes before the sandbox, all that reads from the network behind it. */
+/* All that opens something comes before the sandbox, all that reads from the network behind
+ * it. */
 static int
 lock_in(struct net *net)
 {

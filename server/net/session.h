@@ -48,7 +48,8 @@ struct session {
 void session_opened(struct net *net, struct tp_stream *s);
 struct session *session_find(struct net *net, uint64_t chan); /* NULL: none that is not over */
 void session_set_phase(struct session *s, enum session_phase phase);
-/* The end, whoever wants it: pumps and descriptors go, the broker hangs up what is left, FIN. */
+/* The end, whoever wants it: pumps and descriptors go, the broker hangs up what is left,
+ * FIN. */
 void session_end(struct session *s);
 /* FAILURE for this message type, then the end. */
 void session_refuse(struct session *s, uint64_t request, const char *reason);
@@ -58,8 +59,10 @@ void sessions_resume(struct net *net);         /* the user is known */
 void sessions_open_outputs(struct net *net);   /* the client permits more streams */
 bool sessions_have_tty(const struct net *net);
 void sessions_free(struct net *net);
-/* The broker's answers; of a session that is over they are let pass. A descriptor that is taken is set to -1. */
-void session_started(struct net *net, uint64_t chan, int *fds, size_t nfds); /* 1: pty master; 3: pipes */
+/* The broker's answers; of a session that is over they are let pass. A descriptor that is
+ * taken is set to -1. */
+void session_started(struct net *net, uint64_t chan, int *fds,
+    size_t nfds); /* 1: pty master; 3: pipes */
 void session_failed(struct net *net, uint64_t chan, const char *reason);
 void session_exited(struct net *net, const struct smsg_exit *m);
 
@@ -69,8 +72,8 @@ extern const size_t session_nrows;
 extern const struct msg_row session_over_rows[];
 
 /* ---- session_io.c: streams and descriptors */
-/* 0: session_input_start may follow. QERR_AGAIN: not started yet, the session will say so by instream_ready;
- * QERR_EXISTS: it has had one; QERR_CLOSED: it is over. */
+/* 0: session_input_start may follow. QERR_AGAIN: not started yet, the session will say so
+ * by instream_ready; QERR_EXISTS: it has had one; QERR_CLOSED: it is over. */
 int session_claim_input(struct session *s, struct instream *is);
 /* fin: the stream's FIN came with its header. */
 void session_input_start(struct session *s, struct tp_stream *stream, bool fin);

@@ -100,7 +100,8 @@ static const struct {
 	{WIRE_DATA_ERR, on_stderr_done},
 };
 
-/* What is typed at waits for its echo, and error messages for nobody; the output of a command is bulk. */
+/* What is typed at waits for its echo, and error messages for nobody; the output of a
+ * command is bulk. */
 static enum tp_prio
 output_prio(const struct session *s, size_t which)
 {

@@ -1,7 +1,8 @@
-/* Message framing: what is handed on, and how it ends, must not depend on the pieces in which the bytes
- * come, nor on handlers that want a message later.
+/* Message framing: what is handed on, and how it ends, must not depend on the pieces in
+ * which the bytes come, nor on handlers that want a message later.
  *
- * Input: two bytes that choose the second run's pieces and refusals, then what the peer sends. */
+ * Input: two bytes that choose the second run's pieces and refusals, then what the peer
+ * sends. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* The server's side of the protocol: a client that may do anything with its streams, and a broker that may say
- * anything at any time, in an order that the input chooses.
+/* The server's side of the protocol: a client that may do anything with its streams, and a
+ * broker that may say anything at any time, in an order that the input chooses.
  *
  * Input: operations, a letter and its arguments each (bytes):
  *   o          opens a bidirectional stream          u          a unidirectional one

@@ -1,6 +1,7 @@
-/* A transport in memory: two connected ends, driven by the event loop, with windows, buffers and stream limits
- * as small as a test wants them. It keeps the promises of common/net/transport.h and makes
- * the most of its freedoms: data comes in small pieces, callbacks only from the loop. */
+/* A transport in memory: two connected ends, driven by the event loop, with windows,
+ * buffers and stream limits as small as a test wants them. It keeps the promises of
+ * common/net/transport.h and makes the most of its freedoms: data comes in small pieces,
+ * callbacks only from the loop. */
 #ifndef QSH_TESTS_FAKE_TRANSPORT_H
 #define QSH_TESTS_FAKE_TRANSPORT_H
 

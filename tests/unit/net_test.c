@@ -645,7 +645,8 @@ pty_says_all_before_the_status(void **state)
 	assert_true(loop_until(w->ev, has_output, &o)); /* the kernel passes it on in its time */
 	out = o.out;
 	assert_null(world_output(w, s->id, WIRE_DATA_ERR));
-	/* The client does not read; the child writes and exits, and somebody keeps the pty open. */
+	/* The client does not read; the child writes and exits, and somebody keeps the pty
+	 * open. */
 	out->blocked = true;
 	assert_int_equal(write(slave, big, 3000), 3000);
 	world_exit(w, s->id, 3, "");
@@ -1265,8 +1266,12 @@ static const struct {
 	{"end within a message", "o", B("\x40\x44\x05"), false, true, TP_E_PROTOCOL,
 	    "a stream ends within a message"},
 	{"unknown stream type", "", B("\x04"), true, false, TP_E_UNKNOWN, "unknown stream type 4"},
-	{"settings from the client", "", B("\x00\x00\x00"), true, false, TP_E_UNKNOWN,
-	    "unknown stream type 0"},
+	{"settings from the client", "", B("\x00\x00\x00"), true, false, TP_E_PROTOCOL,
+	    "a settings stream from a client"},
+	{"a message of the server", "o", B("\x40\x60\x01\x01"), false, false, TP_E_PROTOCOL,
+	    "STARTED message: not permitted here"},
+	{"an optional one of the server", "o", B("\x21\x01\x00"), false, false, TP_E_PROTOCOL,
+	    "BANNER message: not permitted here"},
 	{"output from the client", "o", B("\x02\x04\x01"), true, false, TP_E_PROTOCOL,
 	    "data stream 2 is of a kind that only the server sends"},
 	{"input of the control stream", "o", B("\x02\x00\x00"), true, false, TP_E_PROTOCOL,

@@ -287,8 +287,8 @@ world_open(struct world *w, bool uni)
 {
 	struct wstream *s = add_stream(w);
 
-	assert_int_equal(tp_stream_open(w->client, uni, &client_stream_ops, s, TP_PRIO_CONTROL, &s->s),
-	    0);
+	assert_int_equal(tp_stream_open(w->client, uni, &client_stream_ops, s, TP_PRIO_CONTROL,
+	    &s->s), 0);
 	s->id = tp_stream_id(s->s);
 	s->uni = uni;
 	return s;
@@ -413,7 +413,12 @@ void
 world_pty(struct wstream *s)
 {
 	char term[] = "xterm";
-	struct wire_pty m = {.term = term, .cols = 80, .rows = 24, .modes = {(const uint8_t *)"\0", 1}};
+	struct wire_pty m = {
+		.term = term,
+		.cols = 80,
+		.rows = 24,
+		.modes = {(const uint8_t *)"\0", 1},
+	};
 	struct buf b;
 
 	buf_init(&b, 4096);

@@ -1,5 +1,5 @@
-/* A qshd-net in a test: its connection runs over the transport in memory, the test is the client, the
- * monitor, the listener and the broker. */
+/* A qshd-net in a test: its connection runs over the transport in memory, the test is the
+ * client, the monitor, the listener and the broker. */
 #ifndef QSH_TESTS_NET_WORLD_H
 #define QSH_TESTS_NET_WORLD_H
 
@@ -58,7 +58,8 @@ struct world {
 struct world *world_new(void);
 /* Over the transport in memory (net_world_fake.c). */
 void world_start(struct world *w);
-/* The parts of another start: the roles' ends of the channels, and w->client, are taken into service. */
+/* The parts of another start: the roles' ends of the channels, and w->client, are taken
+ * into service. */
 void world_roles(struct world *w, int monitor_fd, int listener_fd);
 void world_client(struct world *w);
 void world_free(struct world **w);
@@ -71,9 +72,11 @@ void world_send(struct wstream *s, const void *p, size_t n);
 /* A message with this body, which is freed; NULL: empty. */
 void world_msg(struct wstream *s, uint64_t type, struct buf *body);
 void world_fin(struct wstream *s);
-/* Takes the next message from what came: its type, its body in *body (to be freed). UINT64_MAX: none. */
+/* Takes the next message from what came: its type, its body in *body (to be freed).
+ * UINT64_MAX: none. */
 uint64_t world_next(struct wstream *s, struct buf *body);
-/* The server's stream that carries this output of a channel; its header is consumed. NULL: none. */
+/* The server's stream that carries this output of a channel; its header is consumed. NULL:
+ * none. */
 struct wstream *world_output(struct world *w, uint64_t chan, enum wire_data_kind kind);
 /* The control stream (opened first of all) with an authentication request on it. */
 struct wstream *world_auth(struct world *w);

@@ -1,4 +1,5 @@
-/* The program qshd-net itself, in its sandbox, over QUIC on loopback. The test is the other roles and the client. */
+/* The program qshd-net itself, in its sandbox, over QUIC on loopback. The test is the other
+ * roles and the client. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
