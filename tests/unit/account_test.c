@@ -306,7 +306,7 @@ test_file_path(void **state)
 {
 	(void)state;
 	char name[] = "alice", home[] = "/home/alice";
-	struct account a = {.name = name, .home = home, .uid = 1234};
+	struct account a = {.name = name, .home = home, .uid = 1234, .exists = true};
 	static const char *const rows[][2] = {
 	    {".ssh/authorized_keys", "/home/alice/.ssh/authorized_keys"},
 	    {"/etc/ssh/keys/%u", "/etc/ssh/keys/alice"},
@@ -314,10 +314,14 @@ test_file_path(void **state)
 	    {"/x/%%u", "/x/%u"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char *p = keyfile_path(rows[i][0], &a);
-		assert_string_equal(p, rows[i][1]);
-		free(p);
+		char *path = keyfile_path(rows[i][0], &a);
+		assert_string_equal(path, rows[i][1]);
+		free(path);
 	}
+	a.exists = false; /* a name that a client made up is no part of a path */
+	char *p = keyfile_path("/etc/ssh/keys/%u", &a);
+	assert_string_equal(p, "/etc/ssh/keys/nonexistent");
+	free(p);
 	log_set_level(LOG_L_QUIET);
 	assert_null(keyfile_path("/x/%q", &a));
 	log_set_level(LOG_L_INFO);
