@@ -2,6 +2,7 @@
  * then the answer. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
@@ -235,6 +236,7 @@ monitor_login(struct monitor *m)
 	}
 	m->logged_in = true;
 	ev_timer_stop(m->grace);
+	(void)alarm(0);
 	monitor_set_phase(m, PH_SESSION);
 	r = say_ok(m);
 	if (r == 0 && m->sup)

@@ -16,6 +16,7 @@
 #include "server/monitor/monint.h"
 
 #define INIT_TIMEOUT (30 * NS_PER_S)
+#define DEAF_S       10 /* longer than any pause of ours */
 #define EMPTY_DIR    QSH_RUNDIR "/empty"
 #define SECRET_LABEL "qsh failure delay"
 
@@ -226,9 +227,13 @@ static int
 start_grace(struct monitor *m)
 {
 	int r = ev_timer_new(&m->grace, m->ev, on_grace, m);
-	if (r == 0 && m->conf->login_grace_ns > 0)
-		ev_timer_at(m->grace, ev_now(m->ev) + m->conf->login_grace_ns);
-	return r;
+	if (r != 0 || m->conf->login_grace_ns == 0)
+		return r;
+	ev_timer_at(m->grace, ev_now(m->ev) + m->conf->login_grace_ns);
+	/* While a PAM module or a file system hangs we hear no timer: then this one ends us, so that nobody
+	 * holds a place under MaxStartups for ever. */
+	(void)alarm((unsigned)(m->conf->login_grace_ns / NS_PER_S) + DEAF_S);
+	return 0;
 }
 
 int

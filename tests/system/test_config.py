@@ -331,6 +331,18 @@ def a_session_that_pam_refuses(w):
 
 
 @test
+def a_pam_module_that_hangs(w):
+    """It holds a place under MaxStartups no longer than LoginGraceTime and a little."""
+    write("/etc/pam.d/sshd", "account required pam_exec.so /bin/sleep 1000\nsession required pam_permit.so\n")
+    s = start(w, "UsePAM yes\nLoginGraceTime 1\n")
+    p = w.qsh(w.alice, "127.0.0.1", "echo in")
+    equal((p.returncode, p.out), (255, ""))
+    wait(lambda: not s.children("qshd-monitor"), "the monitor to end", timeout=30)
+    write("/etc/pam.d/sshd", "account required pam_permit.so\nsession required pam_permit.so\n")
+    ok(w, "alice")
+
+
+@test
 def pam_rules_for_the_terminal_of_sshd(w):
     write("/etc/security/time.conf", "*;ssh;alice;!Al0000-2400\n")
     write("/etc/pam.d/sshd", "account required pam_time.so\nsession required pam_permit.so\n")
