@@ -321,6 +321,17 @@ grace_time_ends(void **state)
 	expect_close(w, TP_E_TIMEOUT, "login grace time is over");
 }
 
+/* Without LoginGraceTime, a client that has vanished is not waited for. */
+static void
+silence_before_login_ends(void **state)
+{
+	struct world *w = *state;
+
+	w->grace_ns = 0;
+	world_start(w);
+	assert_int_equal(fake_idle(w->net->conn), 120 * NS_PER_S);
+}
+
 static void
 grace_time_stops_at_login(void **state)
 {
@@ -1369,6 +1380,7 @@ main(void)
 		T(auth_ok_without_broker),
 		T(auth_waits_for_the_handshake),
 		T(grace_time_ends),
+		T(silence_before_login_ends),
 		T(grace_time_stops_at_login),
 		T(nothing_is_read_before_login),
 		T(nothing_is_judged_before_login),
