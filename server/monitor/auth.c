@@ -317,8 +317,8 @@ failed(struct auth *a, const struct smsg_auth *req, const struct attempt *t, uin
 		    a->valid ? "" : "invalid user ", a->user, addr_show(&a->env->path.remote));
 		reply->code = SMSG_AUTH_END;
 	}
-	if (!none)
-		reply->not_before = delay_for(a->user, a->env->secret, clock_mono() - began);
+	/* also for "none": the user has been looked up */
+	reply->not_before = delay_for(a->user, a->env->secret, clock_mono() - began);
 }
 
 static int
@@ -373,12 +373,24 @@ same_text(const char *x, const char *y)
 	return x == y || (x && y && strcmp(x, y) == 0);
 }
 
+static bool
+same_list(const struct strlist *x, const struct strlist *y)
+{
+	bool same = x->n == y->n;
+	for (size_t i = 0; i < x->n && same; i++)
+		same = strcmp(x->v[i], y->v[i]) == 0;
+	return same;
+}
+
 /* The session goes on under the rules that it began with, so those of the new address must not be others. */
 static bool
 same_rules(const struct sconf *x, const struct sconf *y)
 {
 	return same_text(x->force_command, y->force_command) && x->permit_tty <= y->permit_tty &&
-	    x->max_sessions <= y->max_sessions;
+	    x->max_sessions <= y->max_sessions && x->permit_user_rc <= y->permit_user_rc &&
+	    same_list(&x->authorized_keys_files, &y->authorized_keys_files) &&
+	    same_text(x->pam_service, y->pam_service) && same_list(&x->accept_env, &y->accept_env) &&
+	    same_list(&x->set_env, &y->set_env) && same_list(&x->subsystems, &y->subsystems);
 }
 
 /* Would the methods that succeeded be enough by this configuration? */

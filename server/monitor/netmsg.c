@@ -20,6 +20,13 @@
 
 /* ---- handshake ---------------------------------------------------------------------- */
 
+static void
+forget_key(struct monitor *m)
+{
+	sodium_free(m->host_sk);
+	m->host_sk = NULL;
+}
+
 /* The key is gone after this, whatever came of it. */
 static int
 sign(struct monitor *m, struct bytes data, uint8_t sig[SIG_LEN])
@@ -27,8 +34,7 @@ sign(struct monitor *m, struct bytes data, uint8_t sig[SIG_LEN])
 	int r = QERR_DENIED;
 	if (m->host_sk && certverify_wellformed(data.p, data.n))
 		r = crypto_sign_detached(sig, NULL, data.p, data.n, m->host_sk) == 0 ? 0 : QERR_CRYPTO;
-	sodium_free(m->host_sk);
-	m->host_sk = NULL;
+	forget_key(m);
 	return r;
 }
 
@@ -66,6 +72,7 @@ on_validated(void *ctx, struct rd *body, int *fds)
 	if (m->phase != PH_HANDSHAKE)
 		return 0;
 	char local[ADDR_STRLEN];
+	forget_key(m); /* also where nobody has asked for its signature */
 	m->validated = true;
 	log_verbose("Connection from %s on %s", addr_show(&m->env.path.remote),
 	    addr_str(&m->env.path.local, local));

@@ -695,6 +695,15 @@ test_slow_failure(void **state)
 	expect_result(w, SMSG_AUTH_FAIL, "publickey");
 	assert_true(clock_mono() - t >= 5 * NS_PER_MS);
 	down(w, 0);
+
+	w = world();
+	up(w);
+	validate(w);
+	t = clock_mono();
+	send_request(w, &(struct request){.user = w->user, .method = "none"});
+	expect_result(w, SMSG_AUTH_FAIL, "publickey");
+	assert_true(clock_mono() - t >= 5 * NS_PER_MS);
+	down(w, 0);
 }
 
 static void
@@ -969,6 +978,15 @@ test_move_denied(void **state)
 
 	w = world();
 	buf_printf(&w->conf, "Match Address 127.0.0.0/8\nAuthenticationMethods publickey,publickey\n");
+	moves_out(w, "other rules");
+
+	/* keys of another place: ours is not among them */
+	w = world();
+	buf_printf(&w->conf, "Match Address 127.0.0.0/8\nAuthorizedKeysFile none\n");
+	moves_out(w, "other rules");
+
+	w = world();
+	buf_printf(&w->conf, "AcceptEnv ANY\nMatch Address 127.0.0.0/8\nSetEnv PLACE=out\n");
 	moves_out(w, "other rules");
 }
 
