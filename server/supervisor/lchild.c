@@ -62,7 +62,8 @@ on_log(void *ctx, struct rd *body, int *fds)
 {
 	(void)ctx;
 	(void)fds;
-	return role_log_from(body, "");
+	/* What it says is told from what we know: it reads what anybody sends. */
+	return role_log_from(body, "listener: ");
 }
 
 static void

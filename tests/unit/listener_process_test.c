@@ -50,6 +50,7 @@ struct world {
 	struct net net[4];
 	unsigned nnets;
 	bool ready, gone, late;
+	bool heard; /* its word for a refusal, marked as its own */
 	unsigned expired;
 };
 
@@ -221,6 +222,12 @@ has_expired(const struct world *w)
 }
 
 static bool
+has_heard(const struct world *w)
+{
+	return w->heard;
+}
+
+static bool
 has_answer(const struct world *w)
 {
 	return recv(w->client, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
@@ -388,6 +395,15 @@ ipv6(void **state)
 	both_ways(*state, "::", "::1");
 }
 
+static void
+note_line(void *arg, enum log_level level, const char *line)
+{
+	struct world *w = arg;
+
+	(void)level;
+	w->heard |= strcmp(line, "listener: a connection may not send to where nothing came from") == 0;
+}
+
 /* Nobody can have the listener send to an address of his choice. */
 static void
 no_sending_to_strangers(void **state)
@@ -404,9 +420,14 @@ no_sending_to_strangers(void **state)
 	start(w, "127.0.0.1", "127.0.0.1", PATIENCE);
 	say_initial(w, 'a');
 	until(w, has_one_dgram);
+	log_set_level(LOG_L_DEBUG3);
+	log_to_sink(note_line, w);
 	d.path = w->net[0].got.path;
 	d.path.remote = other;
 	tell(&w->net[0], LN_SEND, &d);
+	until(w, has_heard);
+	log_to_stderr();
+	log_set_level(LOG_L_QUIET);
 	d.path.remote = w->client_addr;
 	tell(&w->net[0], LN_SEND, &d); /* this one goes, and came after */
 	until(w, has_answer);
