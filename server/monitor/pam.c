@@ -86,7 +86,9 @@ mpam_account(struct mpam *p)
 	if (p->last == PAM_NEW_AUTHTOK_REQD)
 		collect(p, "Your password has expired and has to be changed first: log in by ssh "
 			   "to do so.");
-	log_info("PAM: account of user %s refused: %s", p->user, pam_strerror(p->h, p->last));
+	/* stacks often end in pam_deny, whose error says nothing: the texts do */
+	log_info("PAM: account of user %s refused: %s: %s", p->user, pam_strerror(p->h, p->last),
+	    mpam_text(p));
 	return QERR_DENIED;
 }
 
