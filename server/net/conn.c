@@ -201,15 +201,30 @@ on_moved(void *arg, const struct tp_path *from, const struct tp_path *to)
 	log_debug("path changed from %s to %s", addr_show(&from->remote), addr_show(&to->remote));
 }
 
+/* The process ends with the reason in the monitor's hands: what it still has to send before,
+ * log lines mostly, must not make it disappear. */
+static void
+say_last(void *arg)
+{
+	struct net *net = arg;
+	char text[CLOSE_TEXT_MAX];
+	int r = monlink_closed(net, close_text(text, sizeof(text), &net->why));
+
+	if (r == QERR_AGAIN && ev_now(net->ev) < net->last_try)
+		ev_timer_at(net->last, ev_now(net->ev) + NET_RETRY_NS);
+	else
+		ev_stop(net->ev);
+}
+
 static void
 on_closed(void *arg, const struct tp_close *why)
 {
 	struct net *net = arg;
-	char text[CLOSE_TEXT_MAX];
 
 	net->over = true;
-	monlink_closed(net, close_text(text, sizeof(text), why));
-	ev_stop(net->ev);
+	net->why = *why;
+	net->last_try = ev_now(net->ev) + NET_LAST_NS;
+	say_last(net);
 }
 
 const struct tp_conn_ops net_conn_ops = {
@@ -236,7 +251,8 @@ net_new(struct net **out, struct ev *ev)
 	net->setup.listener_fd = net->setup.socket_fd = -1;
 	buf_init(&net->control.key, WIRE_KEY_MAX);
 	if (ev_timer_new(&net->grace, ev, on_grace, net) < 0 ||
-	    ev_timer_new(&net->unused, ev, on_unused, net) < 0) {
+	    ev_timer_new(&net->unused, ev, on_unused, net) < 0 ||
+	    ev_timer_new(&net->last, ev, say_last, net) < 0) {
 		net_free(&net);
 		return QERR_NOMEM;
 	}
@@ -262,6 +278,7 @@ net_free(struct net **netp)
 	ipc_free(&net->monitor);
 	ev_timer_free(&net->grace);
 	ev_timer_free(&net->unused);
+	ev_timer_free(&net->last);
 	if (net->setup.have_init)
 		smsg_free_ninit(&net->setup.init);
 	smsg_free_session(&net->limits);

@@ -236,14 +236,21 @@ monlink_path(struct net *net, const struct tp_path *path)
 		net_close(net, TP_E_INTERNAL, "the client's new address cannot be checked");
 }
 
-void
+int
 monlink_closed(struct net *net, const char *text)
 {
-	char *copy = str_printf("%s", text);
-	struct smsg_text m = {.text = copy};
+	struct smsg_text m = {.text = str_printf("%s", text)};
 	struct buf b;
+	int r = QERR_NOMEM;
 
 	buf_init(&b, IPC_BODY_MAX);
-	(void)send_body(net, MN_CLOSED, &b, copy != NULL ? smsg_put_text(&b, &m) : QERR_NOMEM);
+	if (m.text != NULL)
+		r = smsg_put_text(&b, &m);
+	if (r == 0 && net->monitor == NULL)
+		r = QERR_CLOSED;
+	if (r == 0)
+		r = ipc_try_send(net->monitor, MN_CLOSED, &b, NULL, 0);
+	buf_free(&b);
 	smsg_free_text(&m);
+	return r;
 }

@@ -14,6 +14,8 @@
 #define NET_IDLE_NS     (120 * NS_PER_S)   /* silence that ends a connection without a terminal */
 #define NET_UNUSED_NS   (10 * NS_PER_S)    /* with no channel left */
 #define NET_SIGN_NS     (10 * NS_PER_S)    /* the monitor's answer to MN_SIGN */
+#define NET_LAST_NS     (5 * NS_PER_S)     /* for the monitor to read what is queued */
+#define NET_RETRY_NS    (5 * NS_PER_MS)
 #define NET_STREAMS_MIN 64                 /* of each kind that the client may have open, */
 #define NET_STREAMS_MAX 1000               /* whatever MaxSessions says */
 
@@ -39,7 +41,7 @@ struct net {
 	struct ipc *monitor, *listener, *broker; /* NULL: not there, or ended */
 	struct tp_conn *conn;
 	struct net_setup setup;
-	struct ev_timer *grace, *unused;
+	struct ev_timer *grace, *unused, *last; /* last: MN_CLOSED is tried again */
 	uint64_t unused_ns;          /* NET_UNUSED_NS; tests have less time */
 	struct control control;
 	struct smsg_session limits;  /* valid once the broker is there */
@@ -52,6 +54,8 @@ struct net {
 	bool settings_sent;
 	bool authed;
 	bool over;                   /* the connection object may only be freed */
+	struct tp_close why;         /* once over */
+	uint64_t last_try;           /* until when MN_CLOSED is tried */
 	bool failed;                 /* no orderly start or end: the exit status says so */
 };
 
@@ -99,7 +103,8 @@ int monlink_sign(struct net *net, const uint8_t *data, size_t n, uint8_t sig[64]
 int monlink_auth(struct net *net, const struct smsg_auth *m);
 void monlink_validated(struct net *net);
 void monlink_path(struct net *net, const struct tp_path *path);
-void monlink_closed(struct net *net, const char *text);
+/* QERR_AGAIN: not yet, the monitor has not read what came before. */
+int monlink_closed(struct net *net, const char *text);
 
 /* ---- lstlink.c: the channel to the listener */
 int lstlink_open(struct net *net, int fd);

@@ -489,6 +489,40 @@ monitor_dies(void **state)
 	assert_true(w->net->failed);
 }
 
+/* The last word waits for a monitor that is slow to read. */
+static void
+monitor_is_busy(void **state)
+{
+	struct world *w = *state;
+	uint8_t msg[70000];
+	struct buf b;
+	bool closed = false;
+	int fd, i;
+
+	world_start(w);
+	world_run(w);
+	fd = dup(ipc_fd(w->monitor));
+	assert_true(fd >= 0);
+	ipc_free(&w->monitor); /* the channel lives on in fd, and nobody reads it */
+	buf_init(&b, IPC_BODY_MAX);
+	assert_non_null(buf_reserve(&b, 60000));
+	memset(buf_reserve(&b, 60000), 0, 60000);
+	buf_commit(&b, 60000);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(ipc_send(w->net->monitor, MN_LOG, &b, NULL, 0), 0);
+	buf_free(&b);
+	tp_conn_close(w->client, TP_OK, "");
+	world_run(w);
+	assert_true(w->net->over);
+	for (i = 0; i < 1000 && !closed; i++) {
+		while (recv(fd, msg, sizeof(msg), MSG_DONTWAIT) > 0)
+			closed = closed || (msg[0] == 0 && msg[1] == MN_CLOSED);
+		world_run(w);
+	}
+	assert_true(closed);
+	close(fd);
+}
+
 static void
 listener_dies(void **state)
 {
@@ -629,10 +663,9 @@ pty_says_all_before_the_status(void **state)
 	struct await o;
 	int master, slave;
 	struct termios t;
-	char line[16], *big = malloc(3000);
+	char line[16], big[3000];
 
-	assert_non_null(big);
-	memset(big, 'b', 3000);
+	memset(big, 'b', sizeof(big));
 	if (openpty(&master, &slave, NULL, NULL, NULL) < 0)
 		skip();
 	assert_int_equal(tcgetattr(slave, &t), 0);
@@ -676,7 +709,6 @@ pty_says_all_before_the_status(void **state)
 	assert_int_equal(w->seen[NB_CLOSE].count, 1);
 	assert_int_equal(fake_idle(w->net->conn), 120 * NS_PER_S);
 	close(slave);
-	free(big);
 }
 
 static void
@@ -1081,30 +1113,6 @@ echoed(void *arg)
 	return e->out->fin && e->err->fin;
 }
 
-static pid_t
-spawn_tee(struct world *w, uint64_t chan)
-{
-	int in[2], out[2], err[2];
-	pid_t pid;
-
-	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
-			_exit(1);
-		execl("/bin/sh", "sh", "-c", "exec tee /dev/stderr", (char *)NULL);
-		_exit(1);
-	}
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	world_started(w, chan, (const int[]){in[1], out[0], err[0]}, 3);
-	return pid;
-}
-
 static void
 megabyte_there_and_back(void **state)
 {
@@ -1122,7 +1130,7 @@ megabyte_there_and_back(void **state)
 	}
 	world_exec(s, "x");
 	world_run(w);
-	pid = spawn_tee(w, s->id);
+	pid = world_tee(w, s->id);
 	e.in = world_input(w, s->id);
 	world_run(w);
 	e.out = NULL;
@@ -1389,6 +1397,7 @@ main(void)
 		T(banner_waits_for_the_control_stream),
 		T(monitor_ends_the_connection),
 		T(monitor_dies),
+		T(monitor_is_busy),
 		T(listener_dies),
 		T(one_flight_runs_a_command),
 		T(server_ends_when_unused),

@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "common/base/err.h"
+#include "common/base/fd.h"
 #include "tests/unit/net_world.h"
 
 /* ---- the other roles ------------------------------------------------------------------- */
@@ -163,6 +164,42 @@ world_failed(struct world *w, uint64_t chan, const char *reason)
 	buf_init(&b, IPC_BODY_MAX);
 	assert_int_equal(smsg_put_failed(&b, &m), 0);
 	broker_send(w, NB_FAILED, &b, NULL, 0);
+}
+
+static void
+tee(void)
+{
+	static uint8_t p[65536];
+	ssize_t n;
+
+	while ((n = read(0, p, sizeof(p))) > 0)
+		if (fd_write_all(1, p, (size_t)n) < 0 || fd_write_all(2, p, (size_t)n) < 0)
+			break;
+	_exit(0);
+}
+
+pid_t
+world_tee(struct world *w, uint64_t chan)
+{
+	int in[2], out[2], err[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(err), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
+			_exit(1);
+		fd_closefrom(3);
+		tee();
+	}
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	world_started(w, chan, (const int[]){in[1], out[0], err[0]}, 3);
+	return pid;
 }
 
 /* ---- the client --------------------------------------------------------------------------- */

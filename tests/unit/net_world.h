@@ -3,6 +3,8 @@
 #ifndef QSH_TESTS_NET_WORLD_H
 #define QSH_TESTS_NET_WORLD_H
 
+#include <sys/types.h>
+
 #include "common/base/buf.h"
 #include "common/ipc/ipc.h"
 #include "common/wire/wire.h"
@@ -90,6 +92,8 @@ void world_exec(struct wstream *s, const char *command);
 void world_started(struct world *w, uint64_t chan, const int *fds, size_t nfds); /* closes fds */
 void world_exit(struct world *w, uint64_t chan, uint32_t status, const char *signal);
 void world_failed(struct world *w, uint64_t chan, const char *reason);
+/* A child on three pipes that writes all it reads to both of its outputs, told as started. */
+pid_t world_tee(struct world *w, uint64_t chan);
 
 /* ---- the monitor ---- */
 /* Answers the request that waits, where w->manual was set. */

@@ -221,32 +221,6 @@ logged(void *arg)
 	return ((struct world *)arg)->seen[MN_CLOSED].count > 0;
 }
 
-/* A child that sends what it reads to both of its outputs. */
-static pid_t
-spawn_tee(struct world *w, uint64_t chan)
-{
-	int in[2], out[2], err[2];
-	pid_t pid;
-
-	assert_int_equal(pipe(in), 0);
-	assert_int_equal(pipe(out), 0);
-	assert_int_equal(pipe(err), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
-			_exit(1);
-		fd_closefrom(3);
-		execl("/bin/sh", "sh", "-c", "exec tee /dev/stderr", (char *)NULL);
-		_exit(1);
-	}
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	world_started(w, chan, (const int[]){in[1], out[0], err[0]}, 3);
-	return pid;
-}
-
 struct echo {
 	struct world *w;
 	uint64_t chan;
@@ -302,7 +276,7 @@ run_megabyte(struct world *w)
 	world_send(in, data, MIB);
 	world_fin(in);
 	assert_true(loop_until(w->ev, started, w));
-	pid = spawn_tee(w, s->id);
+	pid = world_tee(w, s->id);
 	assert_true(loop_until(w->ev, echoed, &e));
 	assert_int_equal(buf_len(&e.out->got), MIB);
 	assert_int_equal(buf_len(&e.err->got), MIB);
