@@ -1,5 +1,6 @@
 #include "client/session_impl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ check_end(struct session *s)
 	session_send(s, WIRE_EXIT_ACK, NULL);
 	if (s->ms)
 		msgstream_fin(s->ms);
-	session_finish(s, s->status);
+	session_finish(s, s->output_lost ? SESSION_FAILED : s->status);
 }
 
 static void
@@ -46,9 +47,12 @@ output_done(void *arg, enum pump_end why)
 {
 	struct output *o = arg;
 
-	if (why == PUMP_ERROR)
-		log_debug("cannot write standard %s",
-		    o == &o->s->out[ERR] ? "error" : "output");
+	/* Without a reader it ends as a pipe line does; a full disk must not look like success. */
+	if (why == PUMP_ERROR && errno != EPIPE) {
+		log_error("qsh: cannot write standard %s: %s",
+		    o == &o->s->out[ERR] ? "error" : "output", strerror(errno));
+		o->s->output_lost = true;
+	}
 	pump_in_free(&o->pump);
 	o->done = true;
 	check_end(o->s);

@@ -41,6 +41,7 @@ struct session {
 	struct input *keys;
 	struct output out[NOUTPUTS];
 	bool granted, started, pty, pty_failed, over;
+	bool output_lost;         /* some could not be written, and not for want of a reader */
 	int status;               /* -1: not known yet */
 	struct tty_size size;     /* as the server knows it */
 };

@@ -18,7 +18,8 @@ struct pump_in;  /* stream -> descriptor */
 /* Why a pump ended. */
 enum pump_end {
 	PUMP_EOF,   /* end of input; FIN sent, or descriptor closed */
-	PUMP_ERROR, /* read or write error on the descriptor (EIO of a pty counts as PUMP_EOF) */
+	PUMP_ERROR, /* read or write error on the descriptor (EIO of a pty counts as PUMP_EOF); of
+	             * a pump_in errno says which */
 	PUMP_RESET, /* the stream was reset or stopped by the peer, or the connection is over */
 };
 /* The pump is over and has let go of its stream; it may be freed from here. */

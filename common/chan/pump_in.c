@@ -30,6 +30,7 @@ static void
 end(struct pump_in *p, enum pump_end why)
 {
 	struct tp_stream *s = p->s;
+	int saved = errno;
 
 	p->over = true;
 	p->s = NULL;
@@ -45,6 +46,7 @@ end(struct pump_in *p, enum pump_end why)
 		(void)shutdown(p->fd, SHUT_WR); /* ENOTSOCK is fine */
 		fd_close(&p->fd);
 	}
+	errno = saved;
 	p->done(p->arg, why);
 }
 

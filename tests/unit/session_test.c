@@ -658,6 +658,30 @@ the_reader_of_our_output_goes_away(void **state)
 	assert_int_equal(f->status, 141);
 }
 
+static void
+a_full_disk_is_no_success(void **state)
+{
+	struct fixture *f = *state;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	if (full < 0)
+		skip();
+	dup2(full, 1);
+	close(full);
+	log_set_level(LOG_L_INFO);
+	start(f);
+	session_granted(f->session);
+	say_started(f, false);
+	server_output(f, find(f, false)->id, WIRE_DATA_OUT, "y\n", true);
+	server_output(f, find(f, false)->id, WIRE_DATA_ERR, "", true);
+	say_exit(f, 0);
+	loop_settle(f->ev);
+	assert_string_equal(drain(f->err_r),
+	    "qsh: cannot write standard output: No space left on device\n");
+	assert_int_equal(f->ended, 1);
+	assert_int_equal(f->status, 255);
+}
+
 /* The descriptors that others share do not stay non-blocking. */
 static void
 shared_descriptors_keep_their_mode(void **state)
@@ -694,6 +718,7 @@ main(void)
 		T(an_end_without_a_status),
 		T(streams_of_strangers_are_refused),
 		T(the_reader_of_our_output_goes_away),
+		T(a_full_disk_is_no_success),
 		T(shared_descriptors_keep_their_mode),
 	};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
