@@ -63,7 +63,8 @@ struct quic_server_cfg {
 	uint32_t version;
 	bool validated;               /* the address was validated by a token */
 	uint8_t host_key[32];         /* Ed25519 public key */
-	int fd;                       /* connected UDP socket, taken over; -1: all goes by send_steered */
+	int fd;                       /* connected UDP socket, taken over (also on failure); -1: all
+	                               * goes by send_steered */
 	struct quic_limits limits;
 };
 /* QERR_NOMEM, QERR_CRYPTO, QERR_SYS. Feed the first flight with quic_server_input. */

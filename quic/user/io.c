@@ -252,24 +252,20 @@ quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cf
 {
 	struct tp_conn *c;
 	struct qio *io;
-	int r;
+	int fd = cfg->fd, r;
 
 	r = io_new(&io, ev, true);
-	if (r != 0)
+	if (r != 0) {
+		fd_close(&fd);
 		return r;
+	}
+	io->fd = fd;
 	io->host = *host;
 	io->path = cfg->path;
-	r = qconn_server_new(&c, cfg, host->sign, host->arg, ev_now(ev), &host_ops, io);
-	if (r == 0 && cfg->fd >= 0) {
-		io->fd = cfg->fd;
+	if (fd >= 0)
 		r = watch(io);
-		if (r != 0) {
-			io->fd = -1; /* the caller's again */
-			io->d.c = c;
-			tp_conn_free(&c);
-			return r;
-		}
-	}
+	if (r == 0)
+		r = qconn_server_new(&c, cfg, host->sign, host->arg, ev_now(ev), &host_ops, io);
 	if (r != 0) {
 		host_release(io);
 		return r;
