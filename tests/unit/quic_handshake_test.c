@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto.h>
 
@@ -384,46 +383,13 @@ test_no_signature(void **state)
 	raw_free(&r);
 }
 
-#define PRIO_RAW \
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:%DISABLE_TLS13_COMPAT_MODE:" \
-	"-CTYPE-ALL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-X509"
 #define PRIO_X509 "NORMAL:-VERS-ALL:+VERS-TLS1.3:%DISABLE_TLS13_COMPAT_MODE"
-
-static gnutls_x509_privkey_t
-make_key(gnutls_pk_algorithm_t algo, unsigned bits)
-{
-	gnutls_x509_privkey_t key;
-
-	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-	assert_int_equal(gnutls_x509_privkey_generate(key, algo, bits, 0), 0);
-	return key;
-}
-
-static gnutls_certificate_credentials_t
-raw_cred(gnutls_pk_algorithm_t algo, unsigned bits)
-{
-	gnutls_certificate_credentials_t cred;
-	gnutls_x509_privkey_t key = make_key(algo, bits);
-	gnutls_privkey_t priv;
-	gnutls_pubkey_t pub;
-	gnutls_pcert_st pcert;
-
-	assert_int_equal(gnutls_certificate_allocate_credentials(&cred), 0);
-	assert_int_equal(gnutls_privkey_init(&priv), 0);
-	assert_int_equal(gnutls_privkey_import_x509(priv, key, GNUTLS_PRIVKEY_IMPORT_COPY), 0);
-	assert_int_equal(gnutls_pubkey_init(&pub), 0);
-	assert_int_equal(gnutls_pubkey_import_privkey(pub, priv, 0, 0), 0);
-	assert_int_equal(gnutls_pcert_import_rawpk(&pcert, pub, 0), 0);
-	assert_int_equal(gnutls_certificate_set_key(cred, NULL, 0, &pcert, 1, priv), 0);
-	gnutls_x509_privkey_deinit(key);
-	return cred;
-}
 
 static gnutls_certificate_credentials_t
 x509_cred(void)
 {
 	gnutls_certificate_credentials_t cred;
-	gnutls_x509_privkey_t key = make_key(GNUTLS_PK_EDDSA_ED25519, 0);
+	gnutls_x509_privkey_t key = raw_key(GNUTLS_PK_EDDSA_ED25519, 0);
 	gnutls_x509_crt_t crt;
 
 	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
@@ -461,16 +427,16 @@ test_server_keys(void **state)
 	struct rawpair r;
 
 	(void)state;
-	raw_client_init(&r, QUIC_ALPN, PRIO_RAW, GNUTLS_ENABLE_RAWPK,
+	raw_client_init(&r, QUIC_ALPN, RAW_PRIORITY, GNUTLS_ENABLE_RAWPK,
 	    raw_cred(GNUTLS_PK_EDDSA_ED25519, 0));
 	raw_run(&r, 20);
 	assert_int_equal(r.peer.done, 1);
 	raw_free(&r);
-	refused_by_client(QUIC_ALPN, PRIO_RAW, GNUTLS_ENABLE_RAWPK,
+	refused_by_client(QUIC_ALPN, RAW_PRIORITY, GNUTLS_ENABLE_RAWPK,
 	    raw_cred(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)));
-	refused_by_client(QUIC_ALPN, PRIO_RAW, GNUTLS_ENABLE_RAWPK, raw_cred(GNUTLS_PK_RSA, 2048));
+	refused_by_client(QUIC_ALPN, RAW_PRIORITY, GNUTLS_ENABLE_RAWPK, raw_cred(GNUTLS_PK_RSA, 2048));
 	refused_by_client(QUIC_ALPN, PRIO_X509, 0, x509_cred());
-	refused_by_client("h3", PRIO_RAW, GNUTLS_ENABLE_RAWPK, raw_cred(GNUTLS_PK_EDDSA_ED25519, 0));
+	refused_by_client("h3", RAW_PRIORITY, GNUTLS_ENABLE_RAWPK, raw_cred(GNUTLS_PK_EDDSA_ED25519, 0));
 }
 
 int

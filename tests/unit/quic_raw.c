@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/abstract.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <sodium.h>
 
@@ -10,9 +11,44 @@
 #include "common/base/err.h"
 #include "tests/unit/quic_raw.h"
 
-#define RAW_PRIORITY \
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:%DISABLE_TLS13_COMPAT_MODE:-GROUP-ALL:+GROUP-X25519:" \
-	"-CTYPE-ALL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-X509"
+/* ---- keys ---- */
+
+static void
+check(int r)
+{
+	if (r != 0)
+		abort();
+}
+
+gnutls_x509_privkey_t
+raw_key(gnutls_pk_algorithm_t algo, unsigned bits)
+{
+	gnutls_x509_privkey_t key;
+
+	check(gnutls_x509_privkey_init(&key));
+	check(gnutls_x509_privkey_generate(key, algo, bits, 0));
+	return key;
+}
+
+gnutls_certificate_credentials_t
+raw_cred(gnutls_pk_algorithm_t algo, unsigned bits)
+{
+	gnutls_certificate_credentials_t cred;
+	gnutls_x509_privkey_t key = raw_key(algo, bits);
+	gnutls_privkey_t priv;
+	gnutls_pubkey_t pub;
+	gnutls_pcert_st pcert;
+
+	check(gnutls_certificate_allocate_credentials(&cred));
+	check(gnutls_privkey_init(&priv));
+	check(gnutls_privkey_import_x509(priv, key, GNUTLS_PRIVKEY_IMPORT_COPY));
+	check(gnutls_pubkey_init(&pub));
+	check(gnutls_pubkey_import_privkey(pub, priv, 0, 0));
+	check(gnutls_pcert_import_rawpk(&pcert, pub, 0));
+	check(gnutls_certificate_set_key(cred, NULL, 0, &pcert, 1, priv));
+	gnutls_x509_privkey_deinit(key);
+	return cred;
+}
 
 /* ---- queues ---- */
 
@@ -136,6 +172,22 @@ cb_new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t len, void *u
 	return 0;
 }
 
+/* ngtcp2's callback knows no connection, so that what is to be injected hangs here. One at a time. */
+static struct rawpair *injecting;
+
+static int
+cb_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
+    const uint8_t *plain, size_t n, const uint8_t *nonce, size_t noncelen, const uint8_t *aad,
+    size_t aadlen)
+{
+	uint8_t buf[1500] = {0};
+
+	if (injecting == NULL || n > sizeof(buf))
+		return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, plain, n, nonce, noncelen, aad, aadlen);
+	memcpy(buf, injecting->inject, injecting->inject_n < n ? injecting->inject_n : n);
+	return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, buf, n, nonce, noncelen, aad, aadlen);
+}
+
 static void
 callbacks(ngtcp2_callbacks *cb)
 {
@@ -144,7 +196,7 @@ callbacks(ngtcp2_callbacks *cb)
 	cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
 	cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
 	cb->recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb;
-	cb->encrypt = ngtcp2_crypto_encrypt_cb;
+	cb->encrypt = cb_encrypt;
 	cb->decrypt = ngtcp2_crypto_decrypt_cb;
 	cb->hp_mask = ngtcp2_crypto_hp_mask_cb;
 	cb->update_key = ngtcp2_crypto_update_key_cb;
@@ -390,6 +442,47 @@ raw_run(struct rawpair *r, unsigned steps)
 			raw_read(r, k);
 		raw_write(r);
 	}
+}
+
+void
+raw_inject(struct rawpair *r, const uint8_t *frames, size_t n)
+{
+	static const uint8_t room[1200];
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	uint8_t buf[1452];
+	ngtcp2_ssize len;
+	int accepted;
+
+	if (r->raw_closed || n > sizeof(room))
+		return;
+	ngtcp2_path_storage_zero(&ps);
+	r->inject = frames;
+	r->inject_n = n;
+	injecting = r;
+	/* A datagram of that size makes a packet with that much room. */
+	len = ngtcp2_conn_write_datagram(r->ng, &ps.path, &pi, buf, sizeof(buf), &accepted, 0, 0,
+	    room, n > 16 ? n : 16, r->now);
+	injecting = NULL;
+	if (len > 0)
+		put(&r->to_us, buf, (size_t)len);
+	else if (len < 0)
+		r->raw_closed = true;
+}
+
+void
+raw_deliver(struct rawpair *r)
+{
+	struct rawpkt *k;
+
+	while (r->c != NULL && (k = get(&r->to_us)) != NULL) {
+		if (qconn_input(r->c, &r->path, 0, k->p, k->n, r->now) != 0)
+			r->c = NULL;
+	}
+	if (r->c != NULL && qconn_run(r->c, r->now) != 0)
+		r->c = NULL;
+	while (get(&r->to_raw) != NULL)
+		;
 }
 
 void
