@@ -91,8 +91,6 @@ net_start(struct net *net)
 {
 	uint64_t grace = net->setup.init.grace_ns;
 
-	/* LoginGraceTime may be none. */
-	tp_conn_set_idle(net->conn, NET_IDLE_NS);
 	if (grace != 0)
 		ev_timer_at(net->grace, ev_now(net->ev) + grace);
 	/* Without it, a client that has gone would hold its place under MaxStartups for ever. */
