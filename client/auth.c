@@ -525,6 +525,13 @@ auth_new(struct auth **out, struct ev *ev, struct tp_conn *conn, const struct cc
 }
 
 void
+auth_hush(struct auth *a)
+{
+	if (a)
+		ask_free(&a->ask);
+}
+
+void
 auth_free(struct auth **ap)
 {
 	struct auth *a = *ap;

@@ -20,6 +20,8 @@ struct auth_ops {
  * QERR_AGAIN (no stream is permitted yet), QERR_CLOSED, QERR_CRYPTO, QERR_NOMEM. */
 int auth_new(struct auth **out, struct ev *ev, struct tp_conn *conn, const struct cconf *conf,
     struct keyring *keys, const struct pubkey *hostkey, const struct auth_ops *ops, void *arg);
+/* Takes back the question to the user, if there is one; a may be NULL. */
+void auth_hush(struct auth *a);
 void auth_free(struct auth **a);
 
 #endif

@@ -21,7 +21,8 @@
 #define FAILED   255
 #define LINGER   (2 * NS_PER_S)   /* how long a close may take to leave */
 #define PREPARE  (300 * NS_PER_US) /* after the first packet has left */
-#define NSIGNALS 6
+#define NSIGNALS 9
+#define NENDING  7 /* the first of them end the program */
 
 enum state { ST_CONNECT, ST_HOSTKEY, ST_AUTH, ST_RUNNING, ST_CLOSING };
 
@@ -200,6 +201,8 @@ on_granted(void *arg)
 	struct client *c = arg;
 	uint64_t keepalive, idle;
 
+	if (c->state == ST_CLOSING)
+		return;
 	c->state = ST_RUNNING;
 	plan_silence(c->plan, c->conf, &keepalive, &idle);
 	tp_conn_set_keepalive(c->conn, keepalive);
@@ -380,10 +383,21 @@ on_quit_signal(void *arg, int signo)
 		log_verbose("Killed by signal %d.", signo);
 	else
 		c->signo = signo; /* no session yet: as a program without handlers */
-	/* Questions to the user end here, and the terminal is as it was. */
+	/* Questions to the user end here, and the terminal is as it was. What authentication has on its stream
+	 * stays: a reset would overtake the close. */
 	hostkey_free(&c->hostkey);
-	auth_free(&c->auth);
+	auth_hush(c->auth);
 	begin_close(c, FAILED);
+}
+
+/* These end a program that knows nothing of them; the server would wait for a client that is no more. */
+static void
+on_kill_signal(void *arg, int signo)
+{
+	struct client *c = arg;
+
+	on_quit_signal(c, signo);
+	c->signo = signo;
 }
 
 static void
@@ -413,10 +427,14 @@ add_signals(struct client *c)
 		int signo;
 		ev_signal_fn *fn;
 	} rows[NSIGNALS] = {
+		/* NENDING rows */
 		{SIGINT, on_quit_signal},
 		{SIGTERM, on_quit_signal},
 		{SIGHUP, on_quit_signal},
 		{SIGQUIT, on_quit_signal},
+		{SIGUSR1, on_kill_signal}, /* from rsync(1) when it fails */
+		{SIGUSR2, on_kill_signal},
+		{SIGALRM, on_kill_signal},
 		{SIGWINCH, on_winch},
 		{SIGCONT, on_cont},
 	};
@@ -426,7 +444,7 @@ add_signals(struct client *c)
 		int rc;
 
 		/* nohup(1) and the like ignore on purpose. */
-		if (rows[i].fn == on_quit_signal && sigaction(rows[i].signo, NULL, &old) == 0 &&
+		if (i < NENDING && sigaction(rows[i].signo, NULL, &old) == 0 &&
 		    old.sa_handler == SIG_IGN)
 			continue;
 		rc = ev_signal_new(&c->signals[i], c->ev, rows[i].signo, rows[i].fn, c);

@@ -1,0 +1,47 @@
+"""What an administrator's day brings: other tools, full pipes, slow terminals, sudden ends."""
+import os, re, signal, subprocess, time
+
+from qshtest import *
+
+
+def find_process(name):
+    """The pid of a process with this name, or None."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if read(f"/proc/{pid}/comm").strip() == name:
+            return int(pid)
+    return None
+
+
+def written(pid):
+    """How many bytes the process has written once it writes no more."""
+    last, since = -1, time.monotonic()
+    while time.monotonic() - since < 1 * SLOW:
+        n = int(re.search(r"wchar: (\d+)", read(f"/proc/{pid}/io")).group(1))
+        if n != last:
+            last, since = n, time.monotonic()
+        time.sleep(0.02)
+    return last
+
+
+@test
+def a_signal_that_kills_the_client_ends_the_session_too(w):
+    s = w.standard()
+    for sig in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGHUP, signal.SIGTERM):
+        p = w.spawn(w.alice, "127.0.0.1", "echo up; exec sleep 1000")
+        equal(p.stdout.readline(), b"up\n", "the command runs")
+        p.send_signal(sig)
+        rc = p.wait(20 * SLOW)
+        equal(rc, 255 if sig in (signal.SIGHUP, signal.SIGTERM) else -sig, f"status after {sig.name}")
+        wait(lambda: not s.children("qshd-monitor"), f"the session to end after {sig.name}")
+        contains(s.log().splitlines()[-1], "by the client", f"the log after {sig.name}")
+
+
+@test
+def little_is_under_way_to_a_slow_terminal(w):
+    w.standard()
+    t = w.terminal(w.alice, "-t", "127.0.0.1", "yes")
+    pid = wait(lambda: find_process("yes"), "yes to run")
+    n = written(pid)
+    check(n < 1500_000, "what waits for a terminal that nobody reads is too much")
+    t.send("\x03")
+    equal(t.wait(), 255, "the interrupt arrives")
