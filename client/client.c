@@ -467,7 +467,7 @@ client_new(struct client **out, struct ev *ev, const struct cconf *conf, const s
 	if (!c)
 		return QERR_NOMEM;
 	*c = (struct client){.ev = ev, .conf = conf, .plan = plan, .io = io, .status = FAILED};
-	rc = connect_new(&c->connect, ev, conf, on_connected, c);
+	rc = connect_new(&c->connect, ev, conf, plan->pty, on_connected, c);
 	if (rc < 0) {
 		client_free(out);
 		return rc;

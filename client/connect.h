@@ -12,9 +12,10 @@ struct connect;
  * before the return); NULL: none came about, and why was logged. */
 typedef void connect_done_fn(void *arg, struct tp_conn *conn, const struct addr *remote);
 
-/* Resolves the name (blocking) and starts the attempts from the loop. Logs what failed:
+/* Resolves the name (blocking) and starts the attempts from the loop. watched: a person looks at what comes,
+ * so that little may be under way. Logs what failed:
  * QERR_NOTFOUND (name), QERR_INVAL (bind address, port list), QERR_NOMEM. */
-int connect_new(struct connect **out, struct ev *ev, const struct cconf *conf,
+int connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool watched,
     connect_done_fn *done, void *arg);
 /* Ends what still runs. */
 void connect_free(struct connect **c);

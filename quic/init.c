@@ -30,7 +30,7 @@ limits_common(struct quic_limits *l)
 {
 	/* Stream windows are for life (ngtcp2 tunes none of them when the connection's window is
 	 * not its to tune), so they are large enough for one copy at 1 Gbit/s and 130 ms. */
-	l->stream_window = 16 * MIB;
+	l->stream_window = l->uni_window = 16 * MIB;
 	l->max_bidi = 128;
 	l->max_uni = 128;
 	l->send_buffer = (size_t)(16 * MIB);

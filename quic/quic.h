@@ -18,7 +18,8 @@ struct quic_cid {
 
 struct quic_limits {
 	uint64_t conn_window;      /* bytes the peer may send before tp_conn_set_window; 64 KiB on a server */
-	uint64_t stream_window;    /* of each stream, for life */
+	uint64_t stream_window;    /* of each bidirectional stream, for life */
+	uint64_t uni_window;       /* of each unidirectional stream, for life */
 	uint64_t max_bidi, max_uni;/* streams the peer may open at first */
 	size_t send_buffer;        /* per stream, bytes */
 	uint64_t handshake_timeout;/* ns */

@@ -83,7 +83,7 @@ params_fill(ngtcp2_transport_params *tp, const struct tp_conn *c)
 	tp->initial_max_data = c->lim.conn_window;
 	tp->initial_max_stream_data_bidi_local = c->lim.stream_window;
 	tp->initial_max_stream_data_bidi_remote = c->lim.stream_window;
-	tp->initial_max_stream_data_uni = c->lim.stream_window;
+	tp->initial_max_stream_data_uni = c->lim.uni_window;
 	tp->initial_max_streams_bidi = c->lim.max_bidi;
 	tp->initial_max_streams_uni = c->lim.max_uni;
 	tp->max_idle_timeout = 0; /* silence is judged by tp_conn_set_idle */
