@@ -109,6 +109,20 @@ static const struct tp_conn_ops attempt_ops = {
 	.closed = on_closed,
 };
 
+/* What did not work on this side, where the user named it. */
+static void
+say_local(char *dst, size_t n, const struct cconf *conf, int rc)
+{
+	const char *what = qerr_str(rc);
+
+	if (rc == QERR_SYS && errno == EADDRNOTAVAIL && conf->bind_address)
+		snprintf(dst, n, "cannot send from %s: %s", conf->bind_address, what);
+	else if (rc == QERR_SYS && conf->bind_interface && errno != ECONNREFUSED)
+		snprintf(dst, n, "cannot send through %s: %s", conf->bind_interface, what);
+	else
+		snprintf(dst, n, "%s", what);
+}
+
 static void
 start_next(void *arg)
 {
@@ -135,10 +149,13 @@ start_next(void *arg)
 		ev_timer_at(c->next, ev_now(c->ev) + RACE_DELAY_NS);
 	rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);
 	if (rc < 0) {
+		char text[sizeof(why.reason)];
+
 		why.code = (uint64_t)-rc;
-		str_vis(why.reason, sizeof(why.reason), qerr_str(rc), strlen(qerr_str(rc)));
 		if (rc == QERR_SYS && errno == ECONNREFUSED)
 			why.by = TP_CLOSED_REFUSED;
+		say_local(text, sizeof(text), c->conf, rc);
+		str_vis(why.reason, sizeof(why.reason), text, strlen(text));
 		attempt_failed(a, &why);
 	}
 }
@@ -216,6 +233,22 @@ resolve_bind(struct connect *c)
 	return 0;
 }
 
+/* Nothing leaves from another address than the one that was asked for: what the bind address has no
+ * family for is not tried. Returns how many of the n addresses are left. */
+static size_t
+drop_unbound(const struct connect *c, struct addr *v, size_t n)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct addr *from = v[i].u.sa.sa_family == AF_INET ? &c->bind4 : &c->bind6;
+
+		if (from->len != 0)
+			v[k++] = v[i];
+	}
+	return k;
+}
+
 static int
 list_ports(const struct cconf *conf, unsigned ports[PORTS_MAX], size_t *n)
 {
@@ -253,6 +286,14 @@ prepare(struct connect *c)
 	rc = resolve_bind(c);
 	if (rc < 0)
 		return rc;
+	if (c->conf->bind_address) {
+		n = drop_unbound(c, v, n);
+		if (n == 0) {
+			log_error("qsh: bind address %s: %s has no address of that family",
+			    c->conf->bind_address, c->conf->hostname);
+			return QERR_INVAL;
+		}
+	}
 	race_interleave(v, n);
 	c->n = race_plan(v, n, ports, nports, plan, RACE_MAX);
 	for (size_t i = 0; i < c->n; i++) {

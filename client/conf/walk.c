@@ -185,11 +185,8 @@ cconf_walk_files(struct cconf_walk *w)
 			log_debug("Reading configuration data %s", f->path);
 		if ((r = items(w, &f->lines)) != 0)
 			return r;
-		if (w->bad > 0) {
-			log_error("%s: terminating, %u bad configuration option%s", f->path,
-			    w->bad, w->bad == 1 ? "" : "s");
+		if (w->bad > 0)
 			return QERR_FORMAT;
-		}
 	}
 	return 0;
 }
