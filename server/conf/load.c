@@ -30,6 +30,12 @@ sconf_src_free(struct sconf_src **s)
 	*s = NULL;
 }
 
+bool
+sconf_src_is_sshds(const struct sconf_src *s)
+{
+	return s->sshd;
+}
+
 static bool
 is_sshd_config(const char *path)
 {

@@ -56,6 +56,8 @@ int sconf_load(struct sconf_src **out, const char *path);
 int sconf_load_with(struct sconf_src **out, const char *path, const struct strlist *overrides, bool user_mode);
 int sconf_parse_text(struct sconf_src **out, const char *name, const uint8_t *text, size_t n); /* tests, fuzzing; Include is refused */
 void sconf_src_free(struct sconf_src **s);
+/* Was it sshd's configuration that was read? */
+bool sconf_src_is_sshds(const struct sconf_src *s);
 /* Evaluates: m NULL: the global part only. Fresh *out, sconf_free. */
 int sconf_eval(const struct sconf_src *s, const struct sconf_match *m, struct sconf **out);
 void sconf_free(struct sconf **c);

@@ -33,7 +33,7 @@ cannot(const char *path, int err)
 	return err;
 }
 
-/* 0, QERR_NOTFOUND: there is none, or it is of another type; else an error, logged. */
+/* 0, QERR_NOTFOUND: there is none; QERR_UNSUPPORTED: it is of another type; else an error, logged. */
 static int
 try_key(struct privkey *out, const char *path)
 {
@@ -43,25 +43,33 @@ try_key(struct privkey *out, const char *path)
 		return 0;
 	if (err == 0 || err == QERR_UNSUPPORTED) {
 		privkey_free(out);
-		return QERR_NOTFOUND;
+		return QERR_UNSUPPORTED;
 	}
 	if (err == QERR_SYS && errno == ENOENT)
 		return QERR_NOTFOUND;
 	return cannot(path, err);
 }
 
+/* A name that was mistyped must not end in another identity of the host; but sshd's configuration may
+ * name what sshd itself does not miss. */
 static int
-try_configured(struct privkey *out, const struct sconf *c, const char **path)
+try_configured(struct privkey *out, const struct sconf *c, bool sshds, const char **path)
 {
 	int err = QERR_NOTFOUND;
 
-	for (size_t i = 0; i < c->host_keys.n && err == QERR_NOTFOUND; i++) {
+	for (size_t i = 0; i < c->host_keys.n; i++) {
 		*path = c->host_keys.v[i];
 		err = try_key(out, *path);
+		if (err == QERR_NOTFOUND && !sshds)
+			return cannot(*path, QERR_SYS); /* errno says why */
+		if (err == QERR_NOTFOUND)
+			log_info("host key %s: there is no such file", *path);
+		else if (err != QERR_UNSUPPORTED)
+			return err;
 	}
-	if (err == QERR_NOTFOUND && c->host_keys.n > 0)
-		log_verbose("no Ed25519 key among the configured host keys");
-	return err;
+	if (c->host_keys.n > 0)
+		log_info("no Ed25519 key among the configured host keys");
+	return QERR_NOTFOUND;
 }
 
 /* The folder that keys of our own are in; fresh memory. */
@@ -123,6 +131,8 @@ load_own(struct privkey *out, char **found, bool user_mode, bool make)
 	err = try_key(out, path);
 	if (err == QERR_NOTFOUND && make)
 		err = make_key(out, dir, path, user_mode);
+	if (err == QERR_UNSUPPORTED)
+		cannot(path, err);
 	if (err == 0) {
 		*found = path;
 		path = NULL;
@@ -134,18 +144,21 @@ out:
 }
 
 int
-hostkey_load(struct privkey *out, char **path, const struct sconf *c, bool user_mode, bool make)
+hostkey_load(struct privkey *out, char **path, const struct sconf *c, bool sshds, bool user_mode,
+    bool make)
 {
 	const char *at = NULL;
 	char *own = NULL;
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	err = try_configured(out, c, &at);
+	err = try_configured(out, c, sshds, &at);
 	if (err == QERR_NOTFOUND && !user_mode) {
 		at = SSHD_KEY;
 		err = try_key(out, at);
 	}
+	if (err == QERR_UNSUPPORTED)
+		return cannot(at, err);
 	if (err == QERR_NOTFOUND) {
 		err = load_own(out, &own, user_mode, make);
 		at = own;

@@ -109,8 +109,8 @@ load(struct setup *s, const struct options *o, bool make_key)
 		err = QERR_NOTFOUND;
 	}
 	if (err == 0)
-		err = hostkey_load(
-		    &s->host_key, &s->host_key_path, s->conf, s->user_mode, make_key);
+		err = hostkey_load(&s->host_key, &s->host_key_path, s->conf,
+		    sconf_src_is_sshds(s->src) && o->host_keys.n == 0, s->user_mode, make_key);
 	return err;
 }
 

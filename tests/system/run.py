@@ -53,53 +53,52 @@ def private_world(dir):
     sh("ip", "link", "set", "lo", "up")
 
 
-def run_inside(module, name):
+def run_inside(module, name, dir):
     import qshtest
-    dir = tempfile.mkdtemp(prefix="qsh-test-")
-    os.chmod(dir, 0o755)
+    private_world(dir)
+    m = importlib.import_module(module)
+    fn = getattr(m, name)
+    world = qshtest.World(dir)
     try:
-        private_world(dir)
-        m = importlib.import_module(module)
-        fn = getattr(m, name)
-        world = qshtest.World(dir)
-        try:
-            fn(world)
-        except qshtest.Skip as e:
-            print(f"SKIP {e}")
-            return 77
-        except BaseException:
-            traceback.print_exc()
-            for s in world.servers:
-                print(f"--- log of qshd ({s.log_path}):\n{s.log()[-6000:]}{s.err()[-3000:]}")
-            return 1
+        fn(world)
+    except qshtest.Skip as e:
+        print(f"SKIP {e}")
+        return 77
+    except BaseException:
+        traceback.print_exc()
         for s in world.servers:
-            text = s.log() + s.err()
-            if re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:", text):
-                print("a sanitizer spoke:\n" + text[-6000:])
-                return 1
-        return 0
-    finally:
-        subprocess.run(["umount", "-l", "/etc"], check=False)
-        shutil.rmtree(dir, ignore_errors=True)
+            print(f"--- log of qshd ({s.log_path}):\n{s.log()[-6000:]}{s.err()[-3000:]}")
+        return 1
+    for s in world.servers:
+        text = s.log() + s.err()
+        if re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:", text):
+            print("a sanitizer spoke:\n" + text[-6000:])
+            return 1
+    return 0
 
 
 def run_one(args, module, name):
     start = time.monotonic()
     env = dict(os.environ, QSH_PREFIX=args.prefix, QSH_BUILD=args.build, PYTHONDONTWRITEBYTECODE="1")
+    dir = tempfile.mkdtemp(prefix="qsh-test-")
+    os.chmod(dir, 0o755)
     argv = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-            sys.executable, os.path.join(here, "run.py"), "--inside", module, name]
+            sys.executable, os.path.join(here, "run.py"), "--inside", module, name, dir]
     try:
         p = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            timeout=args.timeout)
         rc, out = p.returncode, p.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as e:
         rc, out = 1, (e.stdout or b"").decode(errors="replace") + f"\ntimed out after {args.timeout} s"
+    finally:
+        # Out here, where no mount of the test's can be in the way: what it mounted is not touched.
+        shutil.rmtree(dir, ignore_errors=True)
     return rc, out, time.monotonic() - start
 
 
 def main():
-    if len(sys.argv) == 4 and sys.argv[1] == "--inside":
-        sys.exit(run_inside(sys.argv[2], sys.argv[3]))
+    if len(sys.argv) == 5 and sys.argv[1] == "--inside":
+        sys.exit(run_inside(*sys.argv[2:]))
     ap = argparse.ArgumentParser()
     ap.add_argument("-j", type=int, default=max(2, (os.cpu_count() or 2)))
     ap.add_argument("-k", default="")

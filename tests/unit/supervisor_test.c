@@ -121,22 +121,26 @@ host_key_is_the_first_ed25519(void **state)
 	assert_int_equal(privkey_generate(&k, "test"), 0);
 	assert_int_equal(privkey_save(&k, b), 0);
 	/* The first is not there; then it is of another form. */
-	assert_int_equal(hostkey_load(&got, &path, &c, true, false), 0);
+	assert_int_equal(hostkey_load(&got, &path, &c, true, true, false), 0);
 	assert_memory_equal(got.sk, k.sk, 64);
 	assert_string_equal(path, b);
 	privkey_free(&got);
 	free(path);
 	put_file(a, "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n", 0600);
-	assert_int_equal(hostkey_load(&got, NULL, &c, true, false), 0);
+	assert_int_equal(hostkey_load(&got, NULL, &c, true, true, false), 0);
 	assert_memory_equal(got.sk, k.sk, 64);
 	privkey_free(&got);
+	/* Where the configuration is our own, each has to be there. */
+	(void)unlink(a);
+	assert_true(hostkey_load(&got, NULL, &c, false, true, false) < 0);
+	assert_non_null(strstr(said, a));
 	/* One that is ours and unusable is never passed over: the host would show another identity. */
 	put_file(a, "-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END OPENSSH PRIVATE KEY-----\n", 0600);
-	assert_true(hostkey_load(&got, NULL, &c, true, false) < 0);
+	assert_true(hostkey_load(&got, NULL, &c, true, true, false) < 0);
 	assert_non_null(strstr(said, a));
 	(void)unlink(a);
 	assert_int_equal(chmod(b, 0644), 0);
-	assert_int_equal(hostkey_load(&got, NULL, &c, true, false), QERR_PERM);
+	assert_int_equal(hostkey_load(&got, NULL, &c, true, true, false), QERR_PERM);
 	assert_non_null(strstr(said, "chmod 600"));
 	privkey_free(&k);
 }
