@@ -15,6 +15,7 @@
 
 /* For net to tell its peer, for the broker to hang its terminals up. */
 #define STEP_TIMEOUT (3 * NS_PER_S)
+#define LAST_WORDS   1024 /* messages */
 
 void
 monitor_set_phase(struct monitor *m, unsigned phase)
@@ -158,8 +159,9 @@ net_ended(struct monitor *m, int status)
 	bool ours = m->phase == PH_ENDING && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	m->net_pid = 0;
 	begin_end(m);
-	/* what it sent last may still wait on the channel: why the connection ended */
-	while (m->net && ipc_recv_one(m->net, 0) == 0)
+	/* what it sent last may still wait on the channel: why the connection ended. Not without end: it may have
+	 * passed the channel on before */
+	for (int i = 0; i < LAST_WORDS && m->net && ipc_recv_one(m->net, 0) == 0; i++)
 		;
 	if (WIFSIGNALED(status) && !ours)
 		log_error("process of the connection of %s was killed by signal %d%s",
