@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HAVE_SYS_PRCTL_H
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,6 +91,16 @@ role_environment(char **env, size_t n)
 	(void)n;
 #endif
 	env[used] = NULL;
+}
+
+void
+role_set_name(const char *name)
+{
+#ifdef HAVE_SYS_PRCTL_H
+	(void)prctl(PR_SET_NAME, name);
+#else
+	(void)name;
+#endif
 }
 
 static void

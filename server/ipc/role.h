@@ -17,6 +17,9 @@ struct role_user {
  * /dev/null. The pid or QERR_SYS. */
 pid_t role_start(const char *name, const char *title, int chan, const struct role_user *who,
     bool keep_stderr);
+/* The name that ps and pgrep show for this process, where the system has such a thing. */
+void role_set_name(const char *name);
+#define ROLE_SPARE_NAME "qshd-spare" /* started ahead, for a client that has not come yet */
 /* In main() of a role: checks that descriptor 3 is a SOCK_SEQPACKET socket (a role is not run
  * by hand: message, exit 1). */
 int role_channel(void);

@@ -17,6 +17,8 @@ monitor_run(int fd, const struct monitor_ops *ops)
 	int r = monitor_set_up(&m, fd);
 	if (r == 0)
 		r = ev_run(m.ev);
+	if (r == QERR_CLOSED && !m.have_init)
+		r = 0; /* nobody came, and the supervisor has gone */
 	if (r < 0) {
 		log_error("connection cannot be served: %s", qerr_str(r));
 		m.status = 1;

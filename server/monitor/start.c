@@ -15,7 +15,6 @@
 #include "server/ipc/udpsock.h"
 #include "server/monitor/monint.h"
 
-#define INIT_TIMEOUT (30 * NS_PER_S)
 #define DEAF_S       10 /* longer than any pause of ours */
 #define EMPTY_DIR    QSH_RUNDIR "/empty"
 #define SECRET_LABEL "qsh failure delay"
@@ -73,12 +72,9 @@ net_channel(struct monitor *m)
 	int pair[2];
 	if (ipc_pair(pair) < 0)
 		return QERR_SYS;
-	char title[32];
-	snprintf(title, sizeof title, "slot %u", m->init.admit.slot);
 	/* as root: it enters its empty folder and drops to the account itself, right before MN_GO */
 	const struct role_user who = {.change = false};
-	pid_t pid = m->ops->start("qshd-net", title, pair[1], &who,
-	    m->init.log_stderr || m->init.debug);
+	pid_t pid = m->ops->start("qshd-net", "connection", pair[1], &who, true);
 	fd_close(&pair[1]);
 	if (pid < 0) {
 		fd_close(&pair[0]);
@@ -159,6 +155,7 @@ on_init(void *ctx, struct rd *body, int *fds)
 	if (r < 0)
 		return r;
 	m->have_init = true;
+	role_set_name("qshd-monitor");
 	r = keep_key(m, m->init.host_sk);
 	if (r == 0)
 		r = keep_config(m, m->init.config);
@@ -171,9 +168,7 @@ on_init(void *ctx, struct rd *body, int *fds)
 	m->env.hostkeylen = m->host_key.bloblen;
 	m->env.path = m->init.admit.path;
 	m->env.only_uid = m->init.user_mode ? getuid() : (uid_t)-1;
-	r = net_channel(m);
-	if (r == 0)
-		r = send_init(m, fds[0]);
+	r = send_init(m, fds[0]);
 	if (r == 0)
 		r = send_socket(m);
 	return r == 0 ? ipc_send(m->net, MN_GO, NULL, NULL, 0) : r;
@@ -240,6 +235,7 @@ int
 monitor_set_up(struct monitor *m, int fd)
 {
 	int r = ev_new(&m->ev);
+	role_set_name(ROLE_SPARE_NAME);
 	if (r < 0) {
 		fd_close(&fd);
 		return r;
@@ -250,6 +246,9 @@ monitor_set_up(struct monitor *m, int fd)
 	if (r == 0)
 		r = auth_new(&m->auth, &m->env);
 	if (r == 0)
-		r = ipc_recv_one(m->sup, INIT_TIMEOUT);
+		r = net_channel(m);
+	/* Started ahead, it may wait long for its client, or in vain. */
+	if (r == 0)
+		r = ipc_recv_one(m->sup, UINT64_MAX);
 	return r == 0 ? start_grace(m) : r;
 }

@@ -14,13 +14,8 @@ static int
 lock_in(struct net *net)
 {
 	const struct smsg_ninit *init = &net->setup.init;
-	int r = quic_init();
+	int r = sandbox_drop(init->chroot_dir, init->uid, init->gid);
 
-	if (r < 0) {
-		log_error("cannot set TLS up: %s", qerr_str(r));
-		return r;
-	}
-	r = sandbox_drop(init->chroot_dir, init->uid, init->gid);
 	return r < 0 ? r : sandbox_net();
 }
 
@@ -49,7 +44,15 @@ serve(struct net *net, int fd)
 	if (r < 0)
 		return r;
 	role_log_to(net->monitor, MN_LOG);
+	role_set_name(ROLE_SPARE_NAME);
+	r = quic_init();
+	if (r < 0) {
+		log_error("cannot set TLS up: %s", qerr_str(r));
+		return r;
+	}
 	r = monlink_setup(net);
+	if (r == QERR_CLOSED && !net->setup.have_init)
+		return 0; /* nobody came */
 	if (r == 0)
 		r = lock_in(net);
 	if (r == 0)

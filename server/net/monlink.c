@@ -28,6 +28,7 @@ on_init(void *ctx, struct rd *body, int *fds)
 	if (r < 0)
 		return r;
 	net->setup.have_init = true;
+	role_set_name("qshd-net");
 	net->setup.listener_fd = fds[0];
 	fds[0] = -1;
 	log_set_level((enum log_level)net->setup.init.log_level);
@@ -159,7 +160,9 @@ int
 monlink_setup(struct net *net)
 {
 	while (!net->setup.go) {
-		int r = ipc_recv_one(net->monitor, SETUP_TIMEOUT_NS);
+		/* Started ahead, it may wait long for its client. */
+		int r = ipc_recv_one(
+		    net->monitor, net->setup.have_init ? SETUP_TIMEOUT_NS : UINT64_MAX);
 
 		if (r < 0)
 			return r;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
@@ -10,7 +11,8 @@
 #include "server/ipc/role.h"
 #include "server/supervisor/mchild.h"
 
-#define INIT_TITLE "connection"
+#define TITLE	    "connection"
+#define SPARE_DELAY (50 * NS_PER_MS) /* so that it does not compete with the login that took the last */
 
 struct mchild {
 	struct mchildren *all;
@@ -27,7 +29,70 @@ struct mchildren {
 	struct mchild *first;
 	mchild_authed_fn *authed;
 	void *arg;
+	/* A monitor, with its qshd-net, that waits for a client: what they load and set up before
+	 * they know whom they serve would otherwise be part of every login's time. */
+	struct ev_timer *spare_timer;
+	pid_t spare_pid; /* -1: none */
+	int spare_fd;
+	bool keep_stderr;
 };
+
+/* Starts a monitor: *fd is our end of its channel. The pid, or QERR_*. */
+static pid_t
+spawn(bool keep_stderr, int *fd)
+{
+	const struct role_user who = {.change = false, .new_session = true};
+	int pair[2], err = ipc_pair(pair);
+	pid_t pid;
+
+	if (err != 0)
+		return err;
+	pid = role_start("qshd-monitor", TITLE, pair[1], &who, keep_stderr);
+	fd_close(&pair[1]);
+	if (pid < 0)
+		fd_close(&pair[0]);
+	*fd = pair[0];
+	return pid;
+}
+
+static void
+on_spare(void *arg)
+{
+	struct mchildren *m = arg;
+
+	if (m->spare_pid >= 0)
+		return;
+	m->spare_pid = spawn(m->keep_stderr, &m->spare_fd);
+	if (m->spare_pid < 0) {
+		log_debug("cannot start a monitor ahead: %s", qerr_str((int)m->spare_pid));
+		m->spare_pid = -1;
+	}
+}
+
+void
+mchildren_keep_spare(struct mchildren *m, bool keep_stderr)
+{
+	m->keep_stderr = keep_stderr;
+	if (m->spare_timer == NULL && ev_timer_new(&m->spare_timer, m->ev, on_spare, m) != 0)
+		return;
+	ev_timer_at(m->spare_timer, ev_now(m->ev) + SPARE_DELAY);
+}
+
+/* The spare one, or one that is started now. */
+static pid_t
+take(struct mchildren *m, bool keep_stderr, int *fd)
+{
+	pid_t pid = m->spare_pid;
+
+	if (m->spare_timer != NULL)
+		ev_timer_at(m->spare_timer, ev_now(m->ev) + SPARE_DELAY);
+	if (pid < 0)
+		return spawn(keep_stderr, fd);
+	*fd = m->spare_fd;
+	m->spare_pid = -1;
+	m->spare_fd = -1;
+	return pid;
+}
 
 int
 mchildren_new(struct mchildren **out, struct ev *ev, mchild_authed_fn *authed, void *arg)
@@ -40,6 +105,8 @@ mchildren_new(struct mchildren **out, struct ev *ev, mchild_authed_fn *authed, v
 	m->ev = ev;
 	m->authed = authed;
 	m->arg = arg;
+	m->spare_pid = -1;
+	m->spare_fd = -1;
 	return 0;
 }
 
@@ -63,6 +130,8 @@ mchildren_free(struct mchildren **mp)
 		m->first = c->next;
 		mchild_free(c);
 	}
+	ev_timer_free(&m->spare_timer);
+	fd_close(&m->spare_fd); /* it ends as its channel does */
 	free(m);
 	*mp = NULL;
 }
@@ -114,24 +183,20 @@ int
 mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init, int fd,
     bool keep_stderr)
 {
-	const struct role_user who = {.change = false, .new_session = true};
 	struct mchild *c = calloc(1, sizeof(*c));
-	int pair[2] = {-1, -1}, err = QERR_NOMEM;
+	int chan = -1, err = QERR_NOMEM;
 
-	if (c == NULL || (err = ipc_pair(pair)) != 0)
+	if (c == NULL)
 		goto fail;
 	c->all = m;
 	c->generation = generation;
 	c->slot = init->admit.slot;
-	c->pid = role_start("qshd-monitor", INIT_TITLE, pair[1], &who, keep_stderr);
+	c->pid = take(m, keep_stderr, &chan);
 	if (c->pid < 0) {
 		err = (int)c->pid;
 		goto fail;
 	}
-	fd_close(&pair[1]);
-	err = ipc_new(
-	    &c->ipc, m->ev, pair[0], rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
-	pair[0] = -1;
+	err = ipc_new(&c->ipc, m->ev, chan, rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
 	if (err == 0)
 		err = send_init(c->ipc, init, fd);
 	if (err != 0)
@@ -141,8 +206,6 @@ mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_mini
 	return 0;
 fail:
 	log_error("cannot start %s/qshd-monitor: %s", QSH_LIBEXECDIR, qerr_str(err));
-	fd_close(&pair[0]);
-	fd_close(&pair[1]);
 	if (c != NULL)
 		mchild_free(c);
 	return err;
@@ -162,6 +225,12 @@ mchildren_reaped(
 {
 	struct mchild **at = &m->first, *c;
 
+	if (pid == m->spare_pid) {
+		log_error("a monitor that was started ahead has ended");
+		fd_close(&m->spare_fd);
+		m->spare_pid = -1; /* the next admission starts its own, and another spare */
+		return false;
+	}
 	while (*at != NULL && (*at)->pid != pid)
 		at = &(*at)->next;
 	c = *at;

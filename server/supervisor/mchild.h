@@ -22,6 +22,8 @@ void mchildren_free(struct mchildren **m);
  * a log line. */
 int mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init,
     int fd, bool keep_stderr);
+/* From now on one more is kept ready for the next admission. */
+void mchildren_keep_spare(struct mchildren *m, bool keep_stderr);
 /* Ends the one of a slot before the user is known. */
 void mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot);
 /* A child was reaped. True if it was a monitor: of which slot. */

@@ -168,6 +168,8 @@ first_ready(struct supervisor *s)
 		return;
 	}
 	notify_state("READY=1");
+	if (s->options->debug == 0)
+		mchildren_keep_spare(s->monitors, s->options->log_stderr);
 }
 
 /* ---- the listener ---- */

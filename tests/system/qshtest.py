@@ -209,7 +209,7 @@ class Server:
                 exe = os.readlink(f"/proc/{pid}/exe")
             except OSError:
                 continue
-            if exe.endswith("/" + role):
+            if exe.endswith("/" + role) and read(f"/proc/{pid}/comm") != "qshd-spare\n":
                 out.append(int(pid))
         return sorted(out)
 
