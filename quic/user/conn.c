@@ -136,6 +136,20 @@ cid_to_ng(ngtcp2_cid *ng, const struct quic_cid *cid)
 	ngtcp2_cid_init(ng, cid->id, cid->len <= QUIC_CID_MAX ? cid->len : 0);
 }
 
+static void
+params_server(ngtcp2_transport_params *tp, const struct tp_conn *c, const struct quic_server_cfg *cfg)
+{
+	params_fill(tp, c);
+	tp->original_dcid = c->odcid;
+	tp->original_dcid_present = 1;
+	if (c->retry_scid.datalen > 0) {
+		tp->retry_scid = c->retry_scid;
+		tp->retry_scid_present = 1;
+	}
+	memcpy(tp->stateless_reset_token, cfg->scid.reset, QUIC_TOKEN_LEN);
+	tp->stateless_reset_token_present = 1;
+}
+
 int
 qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
     int (*sign)(void *arg, const uint8_t *data, size_t n, uint8_t sig[64]), void *sign_arg,
@@ -160,15 +174,7 @@ qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 	cid_to_ng(&c->retry_scid, &cfg->retry_scid);
 	qcid_add_ours(c, &scid);
 	settings_fill(&st, c);
-	params_fill(&tp, c);
-	tp.original_dcid = c->odcid;
-	tp.original_dcid_present = 1;
-	if (c->retry_scid.datalen > 0) {
-		tp.retry_scid = c->retry_scid;
-		tp.retry_scid_present = 1;
-	}
-	memcpy(tp.stateless_reset_token, cfg->scid.reset, QUIC_TOKEN_LEN);
-	tp.stateless_reset_token_present = 1;
+	params_server(&tp, c, cfg);
 	qcallbacks_server(&cb);
 	qpath_to_ng(&ngp, &c->path);
 	r = tls_server_new(&c->tls, &c->ref, QUIC_ALPN, cfg->host_key, sign, sign_arg);

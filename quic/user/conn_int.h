@@ -91,7 +91,6 @@ struct tp_conn {
 	bool done_told, want_streams;
 	bool confirmed;            /* both ends know that the handshake is over */
 	bool ev_validated;
-	struct tp_path validated_from, validated_to;
 
 	/* paths */
 	struct tp_path path;       /* in use, validated */
@@ -136,7 +135,7 @@ struct tp_conn {
 	struct tp_close fail;            /* why, once it is known */
 	ngtcp2_ccerr ccerr;              /* what to tell the peer */
 	bool tell_peer;
-	bool was_reset, refused, got_any;
+	bool was_reset, got_any;
 	uint8_t *close_pkt;
 	size_t close_len;
 	unsigned close_hits, close_next;
@@ -182,14 +181,12 @@ void qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame);
 void qstream_credit(struct tp_stream *s);    /* the peer gave more */
 void qstream_stopped(struct tp_stream *s, uint64_t code);
 void qstream_tell_room(struct tp_conn *c);
-void qstream_drop_tx(struct tp_stream *s);
 void qstream_write_over(struct tp_stream *s); /* after acked: nothing more to do on that side */
 
 /* stream_rx.c */
 int qstream_data(struct tp_stream *s, const uint8_t *p, size_t n, bool fin);
 void qstream_reset_by_peer(struct tp_stream *s, uint64_t code);
 void qstream_resume_all(struct tp_conn *c);
-void qstream_drop_rx(struct tp_stream *s);
 
 /* cid.c */
 int qcid_new(struct tp_conn *c, ngtcp2_cid *cid, uint8_t *token, size_t len);

@@ -138,6 +138,22 @@ no_credit(struct tp_conn *c, struct tp_stream *s)
 	return true;
 }
 
+/* The peer has sent STOP_SENDING for this stream or, where none was to be written, for the one that
+ * was named to find out. */
+static bool
+saw_stop(struct tp_conn *c, struct fill *f, struct tp_stream *s)
+{
+	if (s == NULL)
+		s = f->probe;
+	if (s == NULL)
+		return false;
+	f->probe = NULL;
+	s->stop_seen = c->any_stopped = true; /* told once the packets are out */
+	s->blocked = true;
+	qstream_dequeue(s);
+	return true;
+}
+
 /* One packet. Its length, 0 if nothing may be sent now, or an error that ends the connection. */
 static ngtcp2_ssize
 fill_packet(struct tp_conn *c, struct fill *f)
@@ -167,15 +183,8 @@ fill_packet(struct tp_conn *c, struct fill *f)
 			break;
 		case NGTCP2_ERR_STREAM_SHUT_WR:
 		case NGTCP2_ERR_STREAM_NOT_FOUND:
-			if (s == NULL)
-				s = f->probe;
-			if (s == NULL)
+			if (!saw_stop(c, f, s))
 				return n;
-			f->probe = NULL;
-			s->stop_seen = true; /* told once the packets are out */
-			s->blocked = true;
-			qstream_dequeue(s);
-			c->any_stopped = true;
 			break;
 		case NGTCP2_ERR_INVALID_ARGUMENT:
 		case NGTCP2_ERR_INVALID_STATE:

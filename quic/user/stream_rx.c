@@ -30,8 +30,8 @@ offer(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 	return taken < n ? taken : n;
 }
 
-void
-qstream_drop_rx(struct tp_stream *s)
+static void
+drop_rx(struct tp_stream *s)
 {
 	return_credit(s, s->rx.n);
 	chunkq_free(&s->rx, &s->conn->pool);
@@ -82,7 +82,7 @@ offer_kept(struct tp_stream *s)
 		if (s->conn->dead)
 			return;
 		if (s->rx_done) {
-			qstream_drop_rx(s);
+			drop_rx(s);
 			break;
 		}
 		chunkq_consume(&s->rx, &s->conn->pool, taken);
@@ -131,7 +131,7 @@ tp_stream_stop(struct tp_stream *s, uint64_t code)
 		ngtcp2_conn_shutdown_stream_read(s->conn->ng, 0, s->id, code);
 	/* Whoever calls this from data() may still be reading what it was offered. */
 	if (!s->offering)
-		qstream_drop_rx(s);
+		drop_rx(s);
 	if (s->ng_gone)
 		s->conn->any_closing = true;
 	qc_wake(s->conn);
@@ -143,7 +143,7 @@ qstream_reset_by_peer(struct tp_stream *s, uint64_t code)
 	if (s->rx_done)
 		return;
 	s->rx_done = true;
-	qstream_drop_rx(s);
+	drop_rx(s);
 	if (s->ops != NULL && s->ops->reset != NULL)
 		s->ops->reset(s->arg, s, code);
 }
