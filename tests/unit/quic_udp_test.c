@@ -1,0 +1,187 @@
+/* UDP sockets: batches, ECN, fall-backs. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <poll.h>
+
+#include <cmocka.h>
+
+#include "common/base/err.h"
+#include "common/base/fd.h"
+#include "quic/user/udp.h"
+
+struct two {
+	int a, b;
+	struct addr aa, ba;
+	int family;
+};
+
+/* Two sockets connected to each other, both made as a client makes its own. */
+static void
+connect_two(struct two *t, const char *ip)
+{
+	struct addr any, nobody;
+
+	assert_int_equal(addr_parse(&any, ip, 0), 0);
+	assert_int_equal(addr_parse(&nobody, ip, 9), 0);
+	t->family = any.u.sa.sa_family;
+	assert_int_equal(qudp_client(&t->b, &t->ba, &nobody, &any, NULL), 0);
+	assert_int_equal(qudp_client(&t->a, &t->aa, &t->ba, &any, NULL), 0);
+	assert_int_equal(connect(t->b, &t->aa.u.sa, t->aa.len), 0);
+}
+
+static void
+close_two(struct two *t)
+{
+	fd_close(&t->a);
+	fd_close(&t->b);
+}
+
+static void
+wait_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+}
+
+/* A batch of nine datagrams and a shorter tenth arrives as ten, however the kernel carried it. */
+static void
+exchange(const char *ip, bool gso, unsigned ecn)
+{
+	struct qudp_msg msgs[QUDP_BATCH];
+	struct qudp_tx tx = {.no_gso = !gso};
+	uint8_t out[9 * 1000 + 300], in[sizeof(out)];
+	size_t got = 0, k, len, i;
+	unsigned count = 0;
+	struct qudp_rx *rx;
+	struct two t;
+	int n, m;
+
+	connect_two(&t, ip);
+	assert_int_equal(qudp_rx_new(&rx), 0);
+	for (i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 11 + i / 1000);
+	assert_int_equal(qudp_send(&tx, t.a, t.family, ecn, out, sizeof(out), 1000), sizeof(out));
+	while (got < sizeof(out)) {
+		wait_readable(t.b);
+		n = qudp_recv(rx, t.b, msgs);
+		assert_true(n > 0);
+		for (m = 0; m < n; m++) {
+			assert_int_equal(msgs[m].ecn, ecn);
+			for (k = 0; k < msgs[m].n; k += len) {
+				len = msgs[m].n - k < msgs[m].seg ? msgs[m].n - k : msgs[m].seg;
+				assert_true(len == 1000 || got + len == sizeof(out));
+				memcpy(in + got, msgs[m].p + k, len);
+				got += len;
+				count++;
+			}
+		}
+	}
+	assert_int_equal(count, 10);
+	assert_memory_equal(in, out, sizeof(out));
+	assert_int_equal(qudp_recv(rx, t.b, msgs), 0);
+	qudp_rx_free(&rx);
+	close_two(&t);
+}
+
+static void
+test_batches(void **state)
+{
+	unsigned ecn;
+
+	(void)state;
+	for (ecn = 0; ecn < 4; ecn++) {
+		exchange("127.0.0.1", true, ecn);
+		exchange("127.0.0.1", false, ecn);
+		exchange("::1", true, ecn);
+		exchange("::1", false, ecn);
+	}
+}
+
+/* A full socket takes whole datagrams and says how many bytes those are. */
+static void
+test_full(void **state)
+{
+	struct qudp_tx tx = {.no_gso = true};
+	static uint8_t out[64 * 1000];
+	size_t n, total = 0;
+	int sv[2], size = 4096, i;
+
+	(void)state;
+	/* UDP on loopback never fills up; a local datagram socket of the same kind does. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
+	assert_int_equal(setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	assert_int_equal(fd_nonblock(sv[0]), 0);
+	for (i = 0; i < 100; i++) {
+		n = qudp_send(&tx, sv[0], AF_INET, 0, out, sizeof(out), 1000);
+		assert_int_equal(n % 1000, 0);
+		total += n;
+		if (n < sizeof(out))
+			break;
+	}
+	assert_true(n < sizeof(out));
+	for (i = 0; recv(sv[1], out, sizeof(out), MSG_DONTWAIT) == 1000; i++)
+		;
+	assert_int_equal((size_t)i * 1000, total);
+	close(sv[0]);
+	close(sv[1]);
+}
+
+/* ICMP: reported by the next call, which sends all the same. */
+static void
+test_refused(void **state)
+{
+	struct qudp_tx tx = {.no_gso = false};
+	struct qudp_msg msgs[QUDP_BATCH];
+	struct qudp_rx *rx;
+	struct two t;
+
+	(void)state;
+	connect_two(&t, "127.0.0.1");
+	assert_int_equal(qudp_rx_new(&rx), 0);
+	fd_close(&t.b);
+	assert_int_equal(qudp_send(&tx, t.a, AF_INET, 0, (const uint8_t *)"x", 1, 1), 1);
+	assert_int_equal(qudp_send(&tx, t.a, AF_INET, 0, (const uint8_t *)"x", 1, 1), 1);
+	assert_true(tx.refused);
+	wait_readable(t.a);
+	assert_int_equal(qudp_recv(rx, t.a, msgs), QERR_SYS);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_int_equal(qudp_recv(rx, t.a, msgs), 0);
+	qudp_rx_free(&rx);
+	close_two(&t);
+}
+
+/* Where nothing goes at all, nothing fails: silence is survivable. */
+static void
+test_unsendable(void **state)
+{
+	struct qudp_tx tx = {.no_gso = false};
+	static uint8_t big[65536];
+	struct two t;
+
+	(void)state;
+	connect_two(&t, "127.0.0.1");
+	assert_int_equal(qudp_send(&tx, t.a, AF_INET, 0, big, sizeof(big), sizeof(big)), sizeof(big));
+	fd_close(&t.a);
+	assert_int_equal(qudp_send(&tx, t.a, AF_INET, 0, big, 3000, 1000), 3000);
+	assert_false(tx.refused);
+	close_two(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_unsendable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
