@@ -289,6 +289,21 @@ def too_many_failures(w):
 
 
 @test
+def an_unknown_user_is_answered_as_a_known_one(w):
+    w.standard()
+    said = []
+    for user in ("alice", "nobody-of-this-name", "root"):
+        r = Raw(w)
+        r.open()
+        r.do("auth", w.bob.key, user)              # a key that none of them has
+        r.until(r"data 0 ")
+        said.append([line for line in r.lines if line.startswith(("data", "stream"))])
+        r.do("close", 0)
+    equal(said[1], said[0], "unknown and known")
+    equal(said[2], said[0], "root and known")
+
+
+@test
 def the_user_may_not_change(w):
     s = w.standard()
     w.make_key(w.dir + "/other", w.root)
