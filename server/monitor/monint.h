@@ -53,6 +53,9 @@ struct monitor {
 	struct mpam *pam;
 	struct login *logins;
 	size_t nlogins;
+	unsigned early_moves;         /* before authentication */
+	unsigned moves;               /* since moves_since (ns) */
+	uint64_t moves_since;
 	char *net_said;               /* MN_CLOSED: why the connection ended */
 	int status;                   /* for main() */
 };

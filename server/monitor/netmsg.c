@@ -18,6 +18,10 @@
 
 #define SIG_LEN 64
 
+#define EARLY_MOVES_MAX 8                /* before authentication, where each has the account judged again */
+#define MOVES_LOGGED    20               /* in one window */
+#define MOVES_WINDOW    (60 * NS_PER_S)
+
 /* ---- handshake ---------------------------------------------------------------------- */
 
 static void
@@ -204,12 +208,31 @@ send_path(struct monitor *m, const struct tp_path *path)
 	return r;
 }
 
+/* A client can move as fast as packets go; the log is not its to fill. */
+static void
+log_move(struct monitor *m, const char *from, const struct addr *to)
+{
+	const char *user = auth_user(m->auth);
+	uint64_t now = clock_mono();
+	if (now - m->moves_since > MOVES_WINDOW) {
+		m->moves_since = now;
+		m->moves = 0;
+	}
+	m->moves++;
+	log_msg(m->logged_in && m->moves <= MOVES_LOGGED ? LOG_L_INFO : LOG_L_VERBOSE,
+	    "Moved %s%s from %s to %s%s", user ? "user " : "connection", user ? user : "", from,
+	    addr_show(to), m->moves == MOVES_LOGGED ? " (further moves are not logged for a while)" : "");
+}
+
 static int
 moved(struct monitor *m, const struct tp_path *to)
 {
 	char from[ADDR_STRLEN];
 	addr_str(&m->env.path.remote, from);
-	const char *user = auth_user(m->auth);
+	if (!m->logged_in && ++m->early_moves > EARLY_MOVES_MAX) {
+		monitor_end(m, TP_E_LIMIT, "too many moves before authentication");
+		return 0;
+	}
 	int r = auth_moved(m->auth, to);
 	if (r == QERR_DENIED) {
 		monitor_end(m, TP_E_DENIED, "not permitted from the new address");
@@ -217,8 +240,7 @@ moved(struct monitor *m, const struct tp_path *to)
 	}
 	if (r < 0)
 		return r;
-	log_info("Moved %s%s from %s to %s", user ? "user " : "connection", user ? user : "", from,
-	    addr_show(&to->remote));
+	log_move(m, from, &to->remote);
 	return send_path(m, to);
 }
 

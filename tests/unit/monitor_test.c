@@ -82,6 +82,7 @@ struct world {
 	char dir[64], log[96], user[128];
 	struct buf conf;
 	uint8_t exporter[WIRE_EXPORTER_LEN];
+	enum log_level level;
 	int control;
 };
 
@@ -126,6 +127,7 @@ world(void)
 	assert_int_equal(privkey_from_seed(&w->key, seed), 0);
 	seed[0] = 3;
 	assert_int_equal(privkey_from_seed(&w->other, seed), 0);
+	w->level = LOG_L_DEBUG1;
 	memset(w->exporter, 0x5a, sizeof w->exporter);
 	authorise(w, "", &w->key);
 	buf_init(&w->conf, 65536);
@@ -153,7 +155,7 @@ send_minit(struct world *w)
 	char account[] = "nobody";
 	struct smsg_minit m = {.admit = {.slot = 7, .version = 1, .steered = 1},
 	    .user_mode = 1,
-	    .log_level = LOG_L_DEBUG1,
+	    .log_level = (uint8_t)w->level,
 	    .log_file = w->log,
 	    .account = account};
 	m.admit.odcid.len = m.admit.client_scid.len = 8;
@@ -916,6 +918,50 @@ test_move_elsewhere(void **state)
 	down(w, 0);
 }
 
+static unsigned
+count_logged(const struct world *w, const char *text)
+{
+	uint8_t *all;
+	size_t n;
+	unsigned found = 0;
+	assert_int_equal(fd_read_file(w->log, 1 << 20, &all, &n), 0);
+	for (const char *p = (char *)all; (p = strstr(p, text)) != NULL; p++)
+		found++;
+	free(all);
+	return found;
+}
+
+/* Moving costs a client little: neither the log nor our time is its to fill. */
+static void
+test_many_moves(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	up(w);
+	validate(w);
+	send_request(w, &(struct request){.user = "no-such-user", .key = &w->key, .sign = true});
+	expect_result(w, SMSG_AUTH_FAIL, "publickey");
+	for (int i = 0; i < 8; i++) {
+		move_to(w, i % 2 ? "127.0.0.1" : "127.0.0.2");
+		peer_expect(&w->net, MN_SOCKET, 1, 0);
+	}
+	move_to(w, "127.0.0.1");
+	expect_end(w, TP_E_LIMIT);
+	assert_int_equal(count_logged(w, "Invalid user no-such-user"), 9);
+	down(w, 0);
+
+	w = world();
+	w->level = LOG_L_INFO;
+	up(w);
+	log_in(w);
+	for (int i = 0; i < 40; i++) {
+		move_to(w, i % 2 ? "127.0.0.1" : "127.0.0.2");
+		peer_expect(&w->net, MN_SOCKET, 1, 0);
+	}
+	assert_int_equal(count_logged(w, "Moved user"), 20);
+	down(w, 0);
+}
+
 static void
 test_move(void **state)
 {
@@ -1166,6 +1212,7 @@ main(void)
 	    cmocka_unit_test(test_fifo),
 	    cmocka_unit_test(test_move),
 	    cmocka_unit_test(test_move_elsewhere),
+	    cmocka_unit_test(test_many_moves),
 	    cmocka_unit_test(test_move_denied),
 	    cmocka_unit_test(test_move_between_keys),
 	    cmocka_unit_test(test_disconnect),
