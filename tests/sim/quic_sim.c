@@ -499,9 +499,10 @@ run_seed(uint64_t seed)
 	quic_limits_client(&cl);
 	quic_limits_server(&sl);
 	cl.handshake_timeout = sl.handshake_timeout = 600 * NS_PER_S;
-	if (simnet_below(&r->net, 3) == 0)
+	if (simnet_below(&r->net, 3) == 0) {
 		cl.stream_window = sl.stream_window = 8192 + simnet_below(&r->net, 30000);
 		cl.uni_window = sl.uni_window = cl.stream_window;
+	}
 	if (simnet_below(&r->net, 3) == 0)
 		cl.send_buffer = sl.send_buffer = 2048 + (size_t)simnet_below(&r->net, 30000);
 	if (simnet_below(&r->net, 3) == 0)
