@@ -128,7 +128,9 @@ start_next(void *arg)
 {
 	struct connect *c = arg;
 	struct attempt *a = &c->attempts[c->nstarted];
-	struct quic_client_cfg cfg = {.remote = a->addr, .bind_device = c->conf->bind_interface};
+	struct quic_client_cfg cfg = {.remote = a->addr,
+	    .bind_device = c->conf->bind_interface,
+	    .sni = c->conf->send_sni ? c->conf->hostname : NULL};
 	struct tp_close why = {.by = TP_CLOSED_SYS};
 	char at[ADDR_STRLEN];
 	int rc;

@@ -157,8 +157,6 @@ connect_and_run(const struct options *o, const struct cconf *conf, int *signo)
 	log_set_level((enum log_level)conf->log_level);
 	if (o->compression)
 		log_debug("-C: compression is not there yet");
-	if (conf->send_sni)
-		log_debug("SendSNI is not there yet");
 	if (proxy_wanted(conf))
 		return FAILED;
 	if (plan_make(&plan, conf, o->command, isatty(STDIN_FILENO), &why) < 0) {

@@ -31,6 +31,7 @@ struct quic_client_cfg {
 	struct addr remote;
 	struct addr bind;             /* len 0: any */
 	const char *bind_device;      /* NULL: any */
+	const char *sni;              /* name shown to the wire in the first packet (RFC 6066); NULL: none */
 	struct quic_limits limits;
 };
 /* Opens a UDP socket and starts a handshake from the loop. The host key is not judged here: the

@@ -181,6 +181,14 @@ tls_client_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn)
 }
 
 int
+tls_set_sni(struct tls *tls, const char *name)
+{
+	return gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, name, strlen(name)) == 0 ?
+	    0 :
+	    QERR_CRYPTO;
+}
+
+int
 tls_server_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn,
     const uint8_t key[TLS_KEY_LEN], tls_sign_fn *fn, void *arg)
 {

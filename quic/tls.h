@@ -22,6 +22,8 @@ typedef int tls_sign_fn(void *arg, const uint8_t *data, size_t n, uint8_t sig[TL
 /* A session that reads and writes through the QUIC connection that ref names; ref must outlive
  * it. QERR_CRYPTO, QERR_NOMEM. */
 int tls_client_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn);
+/* Names the server in the ClientHello, which must not have been written yet. QERR_CRYPTO. */
+int tls_set_sni(struct tls *tls, const char *name);
 /* fn is called once, from inside the connection's input, with the private key's work. */
 int tls_server_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn,
     const uint8_t key[TLS_KEY_LEN], tls_sign_fn *fn, void *arg);

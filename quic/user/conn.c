@@ -130,6 +130,12 @@ qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
 	return 0;
 }
 
+int
+qconn_set_sni(struct tp_conn *c, const char *name)
+{
+	return tls_set_sni(c->tls, name);
+}
+
 static void
 cid_to_ng(ngtcp2_cid *ng, const struct quic_cid *cid)
 {

@@ -34,6 +34,8 @@ struct qconn_host {
 /* Path's addresses must be complete. QERR_NOMEM, QERR_CRYPTO. */
 int qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
     const struct tp_path *path, uint64_t now, const struct qconn_host *host, void *host_arg);
+/* Names the server in the first packet, which has not been written yet. QERR_CRYPTO. */
+int qconn_set_sni(struct tp_conn *c, const char *name);
 int qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
     int (*sign)(void *arg, const uint8_t *data, size_t n, uint8_t sig[64]), void *sign_arg,
     uint64_t now, const struct qconn_host *host, void *host_arg);

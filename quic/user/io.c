@@ -233,6 +233,10 @@ quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cf
 		r = watch(io);
 	if (r == 0)
 		r = qconn_client_new(&c, &cfg->limits, &io->path, ev_now(ev), &host_ops, io);
+	if (r == 0 && cfg->sni != NULL && (r = qconn_set_sni(c, cfg->sni)) != 0) {
+		tp_conn_free(&c); /* and io with it */
+		return r;
+	}
 	if (r != 0) {
 		saved = errno;
 		host_release(io);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2.h>
 #include <sodium.h>
 
@@ -16,6 +17,7 @@
 #include "common/base/fd.h"
 #include "common/ev/ev.h"
 #include "quic/quic.h"
+#include "quic/user/conn_int.h"
 
 #define TOTAL (8U * 1024 * 1024)
 
@@ -323,16 +325,29 @@ world_free(struct world *w)
 	ev_free(&w->ev);
 }
 
+/* The name that the server saw in the client's first packet; "" if there was none. */
 static void
-exchange(const char *ip, bool by_listener)
+seen_name(struct world *w, char *name, size_t n)
+{
+	unsigned type;
+
+	name[0] = '\0';
+	if (gnutls_server_name_get(tls_native(w->sv.c->tls), name, &n, &type, 0) != 0)
+		name[0] = '\0';
+}
+
+static void
+exchange(const char *ip, bool by_listener, const char *sni)
 {
 	struct quic_client_cfg cfg;
 	struct world w;
+	char name[256];
 
 	world_init(&w, ip);
 	w.by_listener = by_listener;
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.remote = w.local;
+	cfg.sni = sni;
 	quic_limits_client(&cfg.limits);
 	assert_int_equal(quic_client_new(&w.cl.c, w.ev, &cfg, &conn_ops, &w.cl), 0);
 	assert_int_equal(ev_run(w.ev), 0);
@@ -347,6 +362,8 @@ exchange(const char *ip, bool by_listener)
 	assert_int_equal(w.sv.why.code, TP_OK);
 	assert_string_equal(w.sv.why.reason, "bye");
 	assert_int_equal(w.foreign, 0);
+	seen_name(&w, name, sizeof(name));
+	assert_string_equal(name, sni != NULL ? sni : "");
 	world_free(&w);
 }
 
@@ -354,21 +371,29 @@ static void
 test_connected(void **state)
 {
 	(void)state;
-	exchange("127.0.0.1", false);
+	exchange("127.0.0.1", false, NULL);
 }
 
 static void
 test_steered(void **state)
 {
 	(void)state;
-	exchange("127.0.0.1", true);
+	exchange("127.0.0.1", true, NULL);
 }
 
 static void
 test_ipv6(void **state)
 {
 	(void)state;
-	exchange("::1", false);
+	exchange("::1", false, NULL);
+}
+
+/* The host's name is not shown to the wire unless that is asked for. */
+static void
+test_server_name(void **state)
+{
+	(void)state;
+	exchange("127.0.0.1", false, "host.example.net");
 }
 
 /* Nobody listens: ICMP says so at once. */
@@ -400,6 +425,7 @@ main(void)
 		cmocka_unit_test(test_connected),
 		cmocka_unit_test(test_steered),
 		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_server_name),
 		cmocka_unit_test(test_refused),
 	};
 
