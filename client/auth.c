@@ -178,6 +178,17 @@ send_signed(struct auth *a)
 	return rc;
 }
 
+/* Where the user is to be asked something about the key, the server says first whether it would do. */
+static bool
+asks_first(const struct auth *a)
+{
+	const struct identity *id = a->id;
+
+	if (id->in_agent)
+		return false;
+	return id->parsed ? a->addkeys.ask && a->keys->agent : id->encrypted;
+}
+
 static void
 offer(struct auth *a)
 {
@@ -186,7 +197,7 @@ offer(struct auth *a)
 
 	log_debug("Offering public key: %s", shown ? shown : "?");
 	free(shown);
-	rc = a->id->encrypted && !a->id->parsed ? send_query(a) : send_signed(a);
+	rc = asks_first(a) ? send_query(a) : send_signed(a);
 	if (rc < 0)
 		fail(a, rc);
 	else if (rc > 0)
@@ -268,12 +279,13 @@ on_add_answer(void *arg, const char *answer)
 	go_on_signing(a);
 }
 
-/* The key was just read with its passphrase. */
+/* The key was read, with its passphrase where it has one, and the server takes it. */
 static void
 key_ready(struct auth *a)
 {
 	char *q;
 
+	a->waiting = W_NONE;
 	if (a->addkeys.ask && a->keys->agent) {
 		q = str_printf("Add key %s (%s) to agent (yes/no)? ", a->id->path,
 		    a->id->comment ? a->id->comment : "");
@@ -418,7 +430,10 @@ on_pk_ok(void *ctx, struct msgstream *ms, struct rd *body)
 	if (a->waiting != W_QUERY || !same)
 		return QERR_PHASE;
 	log_debug("Server accepts key: %s", a->id->path);
-	ask_passphrase(a);
+	if (a->id->parsed)
+		key_ready(a);
+	else
+		ask_passphrase(a);
 	return 0;
 }
 

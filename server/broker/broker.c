@@ -172,8 +172,11 @@ on_break(void *ctx, struct rd *body, int *fds)
 	if (r < 0)
 		return r;
 	struct session *s = broker_find(b, m.chan);
-	if (s && session_break(s) < 0)
-		log_debug("break on %s: %s", s->tty, qerr_str(QERR_SYS));
+	if (s && s->master >= 0) {
+		int err = session_break(s);
+
+		log_debug("break on %s%s%s", s->tty, err < 0 ? ": " : "", err < 0 ? qerr_str(err) : "");
+	}
 	smsg_free_chan(&m);
 	return 0;
 }

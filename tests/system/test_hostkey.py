@@ -168,3 +168,67 @@ def a_host_key_is_made_where_there_is_none(w):
     s.stop()
     w.qshd(f"Port {port}\n", user=w.alice)
     equal(read(key), before, "and kept")
+
+
+@test
+def several_known_hosts_files(w):
+    """All files are read; the first one of UserKnownHostsFile is added to."""
+    s = fresh(w)
+    w.alice.put(".ssh/known_hosts2", f"127.0.0.1 {w.host_key()}\n")
+    equal(w.qsh(w.alice, "127.0.0.1", "echo in").out, "in\n")
+    os.unlink(w.alice.ssh("known_hosts2"))
+    w.alice.put("a", "")
+    w.alice.put("b", "")
+    p = w.qsh(w.alice, "-o", f"UserKnownHostsFile={w.alice.home}/a {w.alice.home}/b", "-o", "StrictHostKeyChecking=accept-new", "127.0.0.1", "echo in")
+    equal(p.out, "in\n", p.err)
+    contains(read(w.alice.home + "/a"), w.host_key())
+    equal(read(w.alice.home + "/b"), "")
+    w.alice.put("g", f"127.0.0.1 {w.host_key()}\n")
+    p = w.qsh(w.alice, "-o", "UserKnownHostsFile=none", "-o", f"GlobalKnownHostsFile={w.alice.home}/g", "127.0.0.1", "echo in")
+    equal((p.out, p.err), ("in\n", ""))
+
+
+@test
+def a_file_that_cannot_be_added_to(w):
+    s = fresh(w)
+    p = w.qsh(w.alice, "-o", "UserKnownHostsFile=/proc/nosuch/kh", "-o", "StrictHostKeyChecking=accept-new", "127.0.0.1", "echo in")
+    equal(p.out, "in\n", "as ssh: it goes on, and says so")
+    equal(sum("/proc/nosuch/kh" in l for l in p.err.splitlines()), 1, p.err)
+
+
+@test
+def a_line_without_its_newline_is_not_joined(w):
+    s = fresh(w)
+    w.alice.put(".ssh/known_hosts", f"other {w.host_key()}")
+    equal(w.qsh(w.alice, "-o", "StrictHostKeyChecking=accept-new", "127.0.0.1", "echo in").out, "in\n")
+    lines = read(w.alice.ssh("known_hosts")).splitlines()
+    equal(len(lines), 2)
+    equal(lines[0], f"other {w.host_key()}")
+
+
+@test
+def checking_off(w):
+    s = fresh(w)
+    for value in ("no", "off"):
+        w.alice.put(".ssh/known_hosts", "")
+        p = w.qsh(w.alice, "-o", f"StrictHostKeyChecking={value}", "127.0.0.1", "echo in")
+        equal(p.out, "in\n")
+        contains(p.err, "Permanently added")
+    w.make_key(w.dir + "/other", w.root)
+    w.alice.put(".ssh/known_hosts", "127.0.0.1 " + " ".join(read(w.dir + "/other.pub").split()[:2]) + "\n")
+    before = read(w.alice.ssh("known_hosts"))
+    p = w.qsh(w.alice, "-o", "StrictHostKeyChecking=no", "127.0.0.1", "echo in")
+    contains(p.err, "REMOTE HOST IDENTIFICATION HAS CHANGED")
+    equal(read(w.alice.ssh("known_hosts")), before, "nothing is replaced")
+
+
+@test
+def the_question_shows_the_picture_and_other_names(w):
+    s = fresh(w)
+    w.alice.put(".ssh/known_hosts", f"[127.0.0.1]:2022,elsewhere {w.host_key()}\n")
+    t = w.terminal(w.alice, "-o", "VisualHostKey=yes", "127.0.0.1", "true")
+    t.expect(r"ED25519 key fingerprint is " + re.escape(fingerprint()))
+    t.expect(r"\+--\[ED25519 256\]--\+")
+    t.expect(r"known by the following other names/addresses:\s+\S*known_hosts:1: \[127\.0\.0\.1\]:2022,elsewhere")
+    t.send("no\n")
+    equal(t.wait(), 255)

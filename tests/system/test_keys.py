@@ -201,3 +201,110 @@ def key_line_options(w):
     equal(w.qsh(a, "127.0.0.1", "true").returncode, 255, "a CA's key is no user's key")
     a.authorize("garbage line", "ssh-ed25519 !!!!", pub)
     equal(w.qsh(a, "127.0.0.1", "true").returncode, 0, "bad lines do not hide good ones")
+
+
+def confirmed(w, env, *args):
+    return w.qsh(w.alice, *args, "127.0.0.1", "echo in", env=env)
+
+
+@test
+def keys_are_added_to_the_agent_with_their_limits(w):
+    w.standard()
+    def fresh(**more):
+        for f in ("/agentdir/sock",):
+            if os.path.exists(w.dir + f):
+                os.unlink(w.dir + f)
+        a = w.env(w.alice, **more)
+        os.environ.update({k: v for k, v in more.items()})
+        sock = agent(w, w.alice)
+        for k in more:
+            del os.environ[k]
+        return w.env(w.alice, SSH_AUTH_SOCK=sock)
+    listed = lambda env: subprocess.run(["ssh-add", "-l"], env=env, preexec_fn=w.become(w.alice), capture_output=True, text=True).stdout
+    # for some seconds only
+    env = fresh()
+    equal(confirmed(w, env, "-o", "AddKeysToAgent=3s").out, "in\n")
+    contains(listed(env), "ED25519")
+    wait(lambda: "ED25519" not in listed(env), "the key's time to be over")
+    # only with a confirmation, which the agent's own program gives or refuses
+    for answer, out in (("true", "in\n"), ("false", "")):
+        env = fresh(SSH_ASKPASS=f"/bin/{answer}", DISPLAY=":0", SSH_ASKPASS_REQUIRE="force")
+        equal(confirmed(w, env, "-o", "AddKeysToAgent=confirm").out, "in\n")
+        os.rename(w.alice.key, w.alice.key + ".away")
+        equal(confirmed(w, env).out, out, f"the agent's question is answered by {answer}")
+        os.rename(w.alice.key + ".away", w.alice.key)
+    # asked for
+    env = fresh()
+    env.update(SSH_ASKPASS="/bin/false", SSH_ASKPASS_REQUIRE="force")
+    equal(confirmed(w, env, "-o", "AddKeysToAgent=ask").out, "in\n")
+    check("ED25519" not in listed(env), "refused")
+    env.update(SSH_ASKPASS="/bin/true")
+    equal(confirmed(w, env, "-o", "AddKeysToAgent=ask").out, "in\n")
+    contains(listed(env), "ED25519")
+    # never
+    env = fresh()
+    confirmed(w, env)
+    check("ED25519" not in listed(env), "no")
+
+
+@test
+def askpass_where_there_is_no_terminal(w):
+    w.standard()
+    os.unlink(w.alice.key)
+    w.make_key(w.alice.key, w.alice, passphrase="from askpass")
+    w.alice.authorize(w.alice.pub())
+    write(w.dir + "/askpass", "#!/bin/sh\necho from askpass\n", mode=0o755)
+    ask = {"SSH_ASKPASS": w.dir + "/askpass"}
+    def no_tty(**env):
+        p = subprocess.run(["setsid", "-w", QSH, "127.0.0.1", "echo in"], env=w.env(w.alice, **ask, **env), preexec_fn=w.become(w.alice),
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30 * SLOW)
+        return p.stdout
+    equal(no_tty(DISPLAY=":0"), "in\n")
+    equal(no_tty(), "", "no display, no question")
+    equal(no_tty(DISPLAY=":0", SSH_ASKPASS_REQUIRE="never"), "")
+
+
+@test
+def every_problem_of_a_key_file_is_one_line(w):
+    """What is wrong and where; then ssh's own words for the denial."""
+    w.standard()
+    a = w.alice
+    os.unlink(a.key)
+    w.make_key(a.home + "/rsa", a, kind="rsa", extra=("-b", "2048"))
+    w.make_key(a.home + "/ecdsa", a, kind="ecdsa")
+    w.make_key(a.home + "/sealed", a, passphrase="x")
+    w.make_key(a.home + "/open", a)
+    os.chmod(a.home + "/open", 0o644)
+    write(a.home + "/unreadable", read(a.home + "/open"), mode=0o000)
+    write(a.home + "/empty", "", a, 0o600)
+    write(a.home + "/cut", read(a.home + "/open")[:200], a, 0o600)
+    for name in ("rsa", "ecdsa", "open", "unreadable", "empty", "cut"):
+        p = w.qsh(a, "-i", f"{a.home}/{name}", "-o", "BatchMode=yes", "127.0.0.1", "true")
+        equal(p.returncode, 255, name)
+        lines = p.err.splitlines()
+        equal(lines[-1], "alice@127.0.0.1: Permission denied (publickey).", name)
+        equal(sum(f"{a.home}/{name}" in l for l in lines[:-1]), 1, f"{name}: one line that names it: {p.err}")
+    p = w.qsh(a, "-i", f"{a.home}/nosuch", "127.0.0.1", "true")
+    equal(sum("nosuch" in l for l in p.err.splitlines()), 1, p.err)
+
+
+@test
+def the_agent_is_gone(w):
+    w.standard()
+    p = w.qsh(w.alice, "127.0.0.1", "echo in", env=w.env(w.alice, SSH_AUTH_SOCK="/nonexistent/agent"))
+    equal((p.out, p.err), ("in\n", ""))
+
+
+@test
+def options_of_key_lines_that_are_not_there_yet_refuse_the_line(w):
+    s = w.standard("LogLevel VERBOSE\n")
+    pub = w.alice.pub()
+    for opt in ('verify-required', 'principals="x"', 'command="unclosed', 'from=', 'expiry-time="soon"', 'NoSuch'):
+        w.alice.authorize(f"{opt} {pub}")
+        p = w.qsh(w.alice, "127.0.0.1", "echo in")
+        equal((p.returncode, p.out), (255, ""), opt)
+        equal(p.err, "alice@127.0.0.1: Permission denied (publickey).\n")
+    for opt in ("no-agent-forwarding", "no-port-forwarding", "no-X11-forwarding", "no-touch-required", "restrict,pty",
+                'permitopen="x:1"', 'permitlisten="1"', 'tunnel="0"'):
+        w.alice.authorize(f"{opt} {pub}")
+        equal(w.qsh(w.alice, "127.0.0.1", "echo in").out, "in\n", opt)
