@@ -49,6 +49,17 @@ ask_way(const struct ask_env *env)
 	return program ? ASK_PROGRAM : ASK_NOWHERE;
 }
 
+/* The terminal as it was, on a line of its own: what ended an answer that nobody saw was not shown either. */
+static void
+unsilence(struct ask *a)
+{
+	if (!a->silenced)
+		return;
+	a->silenced = false;
+	fd_write_all(a->fd, "\n", 1);
+	tty_echo_back(a->fd, &a->saved);
+}
+
 static void
 end(struct ask *a, bool answered)
 {
@@ -64,8 +75,7 @@ end(struct ask *a, bool answered)
 		a->pid = -1;
 		answered = answered && status == 0;
 	}
-	tty_echo_back(a->fd, a->silenced ? &a->saved : NULL);
-	a->silenced = false;
+	unsilence(a);
 	ev_io_free(&a->io);
 	ev_signal_free(&a->stop);
 	fd_close(&a->fd);
@@ -95,8 +105,6 @@ on_input(void *arg, int fd, unsigned what)
 	explicit_bzero(c, sizeof(c));
 	if (!ended)
 		return;
-	if (n > 0 && !a->echo && a->pid < 0)
-		fd_write_all(fd, "\n", 1);
 	end(a, n > 0 || buf_len(&a->line) > 0 || (a->pid > 0 && n == 0));
 }
 
@@ -120,8 +128,7 @@ on_stop(void *arg, int signo)
 	struct ask *a = arg;
 
 	(void)signo;
-	tty_echo_back(a->fd, a->silenced ? &a->saved : NULL);
-	a->silenced = false;
+	unsilence(a);
 	tty_stop_self();
 	buf_reset(&a->line);
 	show_prompt(a);

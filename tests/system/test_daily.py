@@ -45,3 +45,26 @@ def little_is_under_way_to_a_slow_terminal(w):
     check(n < 1500_000, "what waits for a terminal that nobody reads is too much")
     t.send("\x03")
     equal(t.wait(), 255, "the interrupt arrives")
+
+
+@test
+def a_key_file_that_is_not_there_does_not_count(w):
+    w.standard()
+    p = w.qsh(w.alice, "-i", "/nonexistent/key", "127.0.0.1", "echo in")
+    equal(p.out, "in\n", "the default key is tried")
+    contains(p.err, "Identity file /nonexistent/key not accessible")
+
+
+@test
+def a_hidden_question_ends_its_line(w):
+    w.standard()
+    os.unlink(w.alice.key)
+    w.make_key(w.alice.key, w.alice, passphrase="open sesame")
+    w.alice.authorize(w.alice.pub())
+    for key in ("\x03", "\x04", "\x1c"):
+        t = w.terminal(w.alice, "127.0.0.1", "true")
+        t.expect("Enter passphrase for key [^ ]+ ")
+        t.send(key)
+        check(t.wait() != 0)
+        check(t.text[t.pos:].startswith("\r\n"), f"what follows begins on a new line: {t.text[t.pos:]!r}")
+        check(t.restored(), "the terminal is restored")
