@@ -19,28 +19,38 @@
 
 #define FAILED 255
 
-/* As ssh: a key file named on the command line that is not there is told. */
-static void
-warn_identities(const struct options *o, const char *home)
+/* As ssh: a key file named on the command line that is not there is told, and does not count, so that the
+ * default ones are tried. */
+static bool
+identity_missing(const char *origin, const char *setting, const char *home)
 {
 	static const char keyword[] = "IdentityFile \"";
+	const char *s = setting + sizeof(keyword) - 1;
+	char *given, *path = NULL;
+	struct stat st;
+	bool missing;
 
-	for (size_t i = 0; i < o->settings.n; i++) {
-		const char *s = o->settings.v[i];
-		char *given, *path = NULL;
-		struct stat st;
+	if (strcmp(origin, "option -i") != 0 ||
+	    strncmp(setting, keyword, sizeof(keyword) - 1) != 0 || strpbrk(s, "%\\"))
+		return false;
+	given = strndup(s, strlen(s) - 1);
+	missing = given && conf_expand_tilde(&path, given, home) == 0 && stat(path, &st) < 0;
+	if (missing)
+		log_info("Warning: Identity file %s not accessible: %s.", given, strerror(errno));
+	free(given);
+	free(path);
+	return missing;
+}
 
-		if (strcmp(o->origins.v[i], "option -i") != 0 ||
-		    strncmp(s, keyword, sizeof(keyword) - 1) != 0 || strpbrk(s, "%\\"))
-			continue;
-		s += sizeof(keyword) - 1;
-		given = strndup(s, strlen(s) - 1);
-		if (given && conf_expand_tilde(&path, given, home) == 0 && stat(path, &st) < 0)
-			log_info("Warning: Identity file %s not accessible: %s.", given,
-			    strerror(errno));
-		free(given);
-		free(path);
-	}
+static int
+set_options(struct cconf_ctx *ctx, const struct options *o, const char *home)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < o->settings.n; i++)
+		if (!identity_missing(o->origins.v[i], o->settings.v[i], home))
+			rc = cconf_set(ctx, o->origins.v[i], o->settings.v[i]);
+	return rc;
 }
 
 static int
@@ -75,9 +85,8 @@ configure(struct cconf **out, const struct options *o)
 	struct cconf_ctx *ctx = NULL;
 	int rc = cconf_new(&ctx);
 
-	for (size_t i = 0; rc == 0 && i < o->settings.n; i++)
-		rc = cconf_set(ctx, o->origins.v[i], o->settings.v[i]);
-	warn_identities(o, home);
+	if (rc == 0)
+		rc = set_options(ctx, o, home);
 	if (rc == 0)
 		rc = add_files(ctx, o, home);
 	if (rc == 0)
