@@ -8,6 +8,8 @@ int
 main(void)
 {
 	log_init("qshd-broker", LOG_L_INFO);
+	/* What the user is permitted to run here must not get hold of what it talks to. */
+	role_hide();
 	if (fd_sanitise_stdio() < 0)
 		return 1;
 	return broker_run(role_channel());

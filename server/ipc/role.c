@@ -103,6 +103,14 @@ role_set_name(const char *name)
 #endif
 }
 
+void
+role_hide(void)
+{
+#if defined(HAVE_SYS_PRCTL_H) && !defined(QSH_SANITIZERS)
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
 static void
 exec_role(const char *name, const char *title, int chan, int report,
     const struct role_user *who, bool keep_stderr)

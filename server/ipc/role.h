@@ -17,6 +17,9 @@ struct role_user {
  * /dev/null. The pid or QERR_SYS. */
 pid_t role_start(const char *name, const char *title, int chan, const struct role_user *who,
     bool keep_stderr);
+/* Other processes of this process's user can neither trace it nor read its memory or descriptors, where the system
+ * has such a thing. Not with sanitizers, whose leak checker traces. */
+void role_hide(void);
 /* The name that ps and pgrep show for this process, where the system has such a thing. */
 void role_set_name(const char *name);
 #define ROLE_SPARE_NAME "qshd-spare" /* started ahead, for a client that has not come yet */

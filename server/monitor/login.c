@@ -12,6 +12,11 @@
 #include "server/monitor/monint.h"
 
 #define NOLOGIN_FILE "/etc/nologin"
+#ifdef QSH_SANITIZERS
+#define KEEP_STDERR true /* for their reports */
+#else
+#define KEEP_STDERR false
+#endif
 
 int
 monitor_send_text(struct ipc *ipc, int type, const char *text)
@@ -154,8 +159,8 @@ start_broker(struct monitor *m)
 	int pair[2];
 	if (ipc_pair(pair) < 0)
 		return QERR_SYS;
-	pid_t pid = m->ops->start("qshd-broker", a->name, pair[1], &who,
-	    m->init.log_stderr || m->init.debug);
+	/* its words go through us: the user's process gets no hold of the administrator's terminal or log */
+	pid_t pid = m->ops->start("qshd-broker", a->name, pair[1], &who, KEEP_STDERR);
 	fd_close(&pair[1]);
 	if (pid < 0) {
 		fd_close(&pair[0]);

@@ -11,5 +11,6 @@ main(void)
 	log_init("qshd", LOG_L_INFO);
 	if (fd_sanitise_stdio() < 0)
 		return 1;
+	role_hide(); /* it holds the host key for a while */
 	return monitor_run(role_channel(), &ops);
 }

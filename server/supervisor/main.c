@@ -4,9 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef HAVE_SYS_PRCTL_H
-#include <sys/prctl.h>
-#endif
 
 #include <sodium.h>
 
@@ -15,6 +12,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/ev/ev.h"
+#include "server/ipc/role.h"
 #include "server/supervisor/notify.h"
 #include "server/supervisor/options.h"
 #include "server/supervisor/rundir.h"
@@ -116,15 +114,6 @@ act(const struct options *o)
 	return status;
 }
 
-/* It holds the host key: no other process of this user may look at it. */
-static void
-hide_memory(void)
-{
-#if defined(HAVE_SYS_PRCTL_H) && !defined(QSH_SANITIZERS)
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
-
 int
 main(int argc, char **argv)
 {
@@ -135,7 +124,7 @@ main(int argc, char **argv)
 	if (fd_sanitise_stdio() != 0 || sodium_init() < 0)
 		return EXIT_FATAL;
 	fd_closefrom(STDERR_FILENO + 1);
-	hide_memory();
+	role_hide(); /* it holds the host key */
 	(void)umask(022);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&o, argc, argv) == 0) {

@@ -49,6 +49,9 @@ def roles_run_as_they_should(w):
         check(os.listdir(f"/proc/{pid}/root") == [], f"{pid} sees an empty root")
     for pid in (net, mon, bro, lis):
         equal(read(f"/proc/{pid}/environ"), "", f"environment of {pid}")
+    if "libasan" not in read(f"/proc/{bro}/maps"):
+        equal(os.stat(f"/proc/{bro}/environ").st_uid, 0, "the user's programs cannot trace the broker")
+        equal(os.readlink(f"/proc/{bro}/fd/2"), "/dev/null", "the broker has nothing of the administrator's")
     p.communicate(b"\n", 30)
 
 
