@@ -38,6 +38,11 @@ keeps_records(const struct monitor *m)
 	return !m->init.user_mode;
 }
 
+/* A user can have terminals come and go as fast as his processes can: the records of all users
+ * shall not drown in that. */
+#define LOGIN_INTERVAL (NS_PER_S / 2)
+#define LOGIN_BURST    50
+
 static int
 add_login(struct monitor *m, const char *tty)
 {
@@ -46,6 +51,8 @@ add_login(struct monitor *m, const char *tty)
 		return r;
 	if (find_login(m, tty))
 		return QERR_EXISTS;
+	if (!rate_take(&m->login_rate, ev_now(m->ev), LOGIN_INTERVAL, LOGIN_BURST, NULL))
+		return QERR_AGAIN;
 	struct login *l = m->nlogins < LOGINS_MAX ? calloc(1, sizeof *l) : NULL;
 	if (!l)
 		return QERR_NOMEM;
@@ -131,7 +138,7 @@ on_log(void *ctx, struct rd *body, int *fds)
 	struct monitor *m = ctx;
 	char prefix[300];
 	snprintf(prefix, sizeof prefix, "broker of %s: ", auth_user(m->auth));
-	return role_log_from(body, prefix);
+	return monitor_role_log(body, &m->broker_log, ev_now(m->ev), prefix);
 }
 
 const struct ipc_row monitor_broker_rows[] = {

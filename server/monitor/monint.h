@@ -10,6 +10,7 @@
 #include "server/monitor/auth.h"
 #include "server/monitor/monitor.h"
 #include "server/monitor/pam.h"
+#include "server/monitor/rate.h"
 
 /* Phases of the connection: the bits that ipc's tables use. */
 enum {
@@ -56,6 +57,8 @@ struct monitor {
 	unsigned early_moves;         /* before authentication */
 	unsigned moves;               /* since moves_since (ns) */
 	uint64_t moves_since;
+	struct rate login_rate;       /* of login records */
+	struct rate net_log, broker_log;
 	char *net_said;               /* MN_CLOSED: why the connection ended */
 	int status;                   /* for main() */
 };
@@ -73,6 +76,8 @@ void monitor_on_sigchld(void *arg, int signo);
 void monitor_tear_down(struct monitor *m);
 /* "user U A port P", "invalid user U A port P", "A port P", or what may be said of an address that is not validated. */
 const char *monitor_peer(const struct monitor *m, char *dst, size_t n);
+/* rolelog.c: a log line of another role in our own log, unless it sends too many; 0 or what makes the message malformed. */
+int monitor_role_log(struct rd *body, struct rate *rate, uint64_t now, const char *prefix);
 /* netmsg.c */
 extern const struct ipc_row monitor_net_rows[];
 extern const size_t monitor_net_nrows;

@@ -267,8 +267,8 @@ static int
 on_log(void *ctx, struct rd *body, int *fds)
 {
 	(void)fds;
-	(void)ctx;
-	return role_log_from(body, "net: ");
+	struct monitor *m = ctx;
+	return monitor_role_log(body, &m->net_log, ev_now(m->ev), "net: ");
 }
 
 static int

@@ -17,6 +17,7 @@
 #include "server/monitor/delay.h"
 #include "server/monitor/grant.h"
 #include "server/monitor/methods.h"
+#include "server/monitor/rate.h"
 
 static struct addr
 addr(const char *ip)
@@ -357,6 +358,26 @@ test_delay(void **state)
 	assert_true(delay_for("alice", k1, UINT64_MAX) < 60 * NS_PER_S);
 }
 
+static void
+test_rate(void **state)
+{
+	(void)state;
+	struct rate r = {0};
+	uint64_t before = 99;
+	for (int i = 0; i < 5; i++)
+		assert_true(rate_take(&r, 1000, 10, 5, &before));
+	assert_int_equal(before, 0);
+	assert_false(rate_take(&r, 1000, 10, 5, &before));
+	assert_false(rate_take(&r, 1009, 10, 5, &before));
+	assert_true(rate_take(&r, 1010, 10, 5, &before));
+	assert_int_equal(before, 2);
+	assert_false(rate_take(&r, 1019, 10, 5, NULL));
+	/* a pause gives the whole burst back, and no more */
+	for (int i = 0; i < 5; i++)
+		assert_true(rate_take(&r, 1000000, 10, 5, NULL));
+	assert_false(rate_take(&r, 1000000, 10, 5, NULL));
+}
+
 int
 main(void)
 {
@@ -372,6 +393,7 @@ main(void)
 	    cmocka_unit_test(test_decide),
 	    cmocka_unit_test(test_count),
 	    cmocka_unit_test(test_delay),
+	    cmocka_unit_test(test_rate),
 	};
 	if (sodium_init() < 0)
 		return 1;

@@ -537,6 +537,41 @@ test_unvalidated_not_logged(void **state)
 	down(w, 0);
 }
 
+static void
+send_log(struct world *w, const char *text)
+{
+	struct smsg_log m = {.level = LOG_L_INFO, .text = strdup(text)};
+	struct buf b;
+	buf_init(&b, IPC_BODY_MAX);
+	assert_int_equal(smsg_put_log(&b, &m), 0);
+	peer_send(&w->net, MN_LOG, &b, NULL, 0);
+	buf_free(&b);
+	free(m.text);
+}
+
+/* A role that was taken over cannot fill the log. */
+static void
+test_log_flood(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	char text[32];
+	w->level = LOG_L_INFO;
+	up(w);
+	send_log(w, "a\nb");
+	wait_logged(w, "net: a\\012b");
+	for (int i = 0; i < 150; i++) {
+		snprintf(text, sizeof text, "line %d.", i);
+		send_log(w, text);
+	}
+	wait_logged(w, "line 50.");
+	validate(w);
+	try(w, &w->key, true); /* handled behind the lines */
+	expect_login(w);
+	assert_false(logged(w, "line 140."));
+	down(w, 0);
+}
+
 /* ---- logins ------------------------------------------------------------------------------------- */
 
 static void
@@ -1190,6 +1225,7 @@ main(void)
 	    cmocka_unit_test(test_phases),
 	    cmocka_unit_test(test_garbage),
 	    cmocka_unit_test(test_unvalidated_not_logged),
+	    cmocka_unit_test(test_log_flood),
 	    cmocka_unit_test(test_login),
 	    cmocka_unit_test(test_query_first),
 	    cmocka_unit_test(test_bad_signatures),
