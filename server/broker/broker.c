@@ -56,6 +56,9 @@ broker_drop(struct broker *b, struct session *s)
 		}
 	}
 	session_logout(b, s);
+	if (s->id > 0)
+		log_verbose("Close session: user %s from %s id %llu", b->init.user,
+		    addr_show(&b->path.remote), (unsigned long long)s->id);
 	fd_close(&s->master);
 	free(s);
 }
@@ -301,13 +304,13 @@ set_up(struct broker *b, int fd)
 static void
 tear_down(struct broker *b)
 {
-	log_to_stderr();
 	while (b->sessions)
 		broker_drop(b, b->sessions);
 	if (b->auth_file) {
 		(void)unlink(b->auth_file);
 		free(b->auth_file);
 	}
+	role_log_to(NULL, 0); /* its channel ends */
 	ev_signal_free(&b->sigchld);
 	ev_signal_free(&b->sigterm);
 	ipc_free(&b->net);

@@ -14,6 +14,7 @@
 struct session {
 	struct session *next;
 	uint64_t chan;
+	uint64_t id;      /* for log lines; 0 until it runs */
 	pid_t pid;
 	int master;       /* our copy of the terminal's master, for its size and breaks; -1 without */
 	char tty[64];     /* "/dev/pts/N"; "" without */

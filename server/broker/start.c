@@ -181,7 +181,7 @@ log_start(const struct starting *st)
 		tty += 5;
 	log_verbose("Starting session: %s%s%s%s%s%s for %s from %s id %llu", kind, what ? " '" : "",
 	    what ? what : "", what ? "'" : "", tty[0] ? " on " : "", tty, b->init.user,
-	    addr_show(&b->path.remote), (unsigned long long)b->started);
+	    addr_show(&b->path.remote), (unsigned long long)st->s->id);
 }
 
 /* Everything up to the running child. 0; QERR_DENIED with *why; else an error of *why. */
@@ -241,7 +241,7 @@ start_session(struct broker *b, const struct smsg_start *req)
 		st.s->next = b->sessions;
 		b->sessions = st.s;
 		b->nsessions++;
-		b->started++;
+		st.s->id = ++b->started;
 		log_start(&st);
 		r = hand_over(&st);
 	}
