@@ -168,7 +168,8 @@ net_ended(struct monitor *m, int status)
 		    monitor_peer(m, peer, sizeof peer), WTERMSIG(status),
 		    WTERMSIG(status) == SIGSYS ? " (a system call that its sandbox forbids)" : "");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_debug("process of the connection of %s exited with status %d",
+		log_msg(m->net_said ? LOG_L_DEBUG1 : LOG_L_ERROR,
+		    "process of the connection of %s ended with status %d",
 		    monitor_peer(m, peer, sizeof peer), WEXITSTATUS(status));
 	advance(m);
 }
