@@ -57,6 +57,8 @@ begin_close(struct client *c, int status)
 		return;
 	c->state = ST_CLOSING;
 	c->status = status;
+	if (c->session)
+		session_leave(c->session);
 	tty_restore();
 	ev_timer_at(c->closing, 0);
 }
@@ -120,6 +122,7 @@ on_session_ended(void *arg, int status)
 
 	if (c->state == ST_CLOSING)
 		return;
+	session_leave(c->session);
 	tty_restore();
 	if (session_has_pty(c->session))
 		log_info("Connection to %s closed.", c->conf->hostname);

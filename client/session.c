@@ -298,6 +298,16 @@ session_take_stream(struct session *s, struct tp_stream *st, uint64_t chan, uint
 	return true;
 }
 
+void
+session_leave(struct session *s)
+{
+	for (int i = 0; i < NOUTPUTS; i++)
+		if (s->out[i].pump)
+			pump_in_free(&s->out[i].pump);
+	if (s->keys)
+		input_pause(s->keys, true);
+}
+
 /* ---- life --------------------------------------------------------------------------- */
 
 int

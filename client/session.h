@@ -40,6 +40,9 @@ void session_resized(struct session *s);
 void session_continued(struct session *s);
 /* Stops the process as ~^Z does, with the terminal given back meanwhile. */
 void session_suspend(struct session *s);
+/* Shows nothing more and takes no more keys, though more may be under way: what comes behind the last
+ * message to the user, on a terminal that is not raw any more, would be a mess. */
+void session_leave(struct session *s);
 bool session_has_pty(const struct session *s);
 /* A line about the channel for ~#; dst is filled and returned. */
 const char *session_show(const struct session *s, char *dst, size_t n);

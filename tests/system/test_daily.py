@@ -5,9 +5,9 @@ from qshtest import *
 
 
 def find_process(name):
-    """The pid of a process with this name, or None."""
+    """The pid of a live process with this name, or None."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        if read(f"/proc/{pid}/comm").strip() == name:
+        if re.match(r"\d+ \(" + name + r"\) [^ZX]", read(f"/proc/{pid}/stat")):
             return int(pid)
     return None
 
@@ -68,3 +68,16 @@ def a_hidden_question_ends_its_line(w):
         check(t.wait() != 0)
         check(t.text[t.pos:].startswith("\r\n"), f"what follows begins on a new line: {t.text[t.pos:]!r}")
         check(t.restored(), "the terminal is restored")
+
+
+@test
+def nothing_is_shown_behind_the_last_words(w):
+    w.standard()
+    for _ in range(4): # which of two events comes first is chance
+        t = w.terminal(w.alice, "-t", "127.0.0.1", "yes")
+        written(wait(lambda: find_process("yes"), "yes to run"))
+        t.send("\r~.")
+        equal(t.wait(), 255)
+        check(t.text.endswith("Connection to 127.0.0.1 closed.\r\n"), f"the end of what is shown: {t.text[-200:]!r}")
+        check(t.restored(), "the terminal is restored")
+        wait(lambda: not find_process("yes"), "yes to end")
