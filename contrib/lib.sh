@@ -77,11 +77,24 @@ need() {
 	command -v apt-get >/dev/null 2>&1 ||
 	    die "this script knows Debian's packages only; on another system see README.md, Install"
 	_miss=$(missing_debs "$@")
-	if [ -n "$_miss" ] || ! pkg-config --atleast-version=1.11 libngtcp2 libngtcp2_crypto_gnutls 2>/dev/null; then
-		say "installing: ${_miss:-}ngtcp2"
-		quietly as_root apt-get update -q
-		[ -z "$_miss" ] || apt_install $_miss
-		need_ngtcp2
+	_lib=
+	pkg-config --atleast-version=1.11 libngtcp2 libngtcp2_crypto_gnutls 2>/dev/null || _lib=ngtcp2
+	[ -n "$_miss$_lib" ] || return 0
+	say "installing: $_miss$_lib"
+	quietly as_root apt-get update -q
+	[ -z "$_miss" ] || apt_install $_miss
+	[ -z "$_lib" ] || need_ngtcp2
+}
+
+# Programs that come with ngtcp2, from where the library came from.
+need_peers() {
+	_miss=$(missing_debs "$@")
+	[ -n "$_miss" ] || return 0
+	say "installing: $_miss"
+	if apt-get indextargets --format '$(RELEASE)' | grep -qx 'bookworm-backports'; then
+		apt_install -t bookworm-backports $_miss
+	else
+		apt_install $_miss
 	fi
 }
 

@@ -95,6 +95,7 @@ cb_acked(ngtcp2_conn *ng, int64_t id, uint64_t offset, uint64_t n, void *user_da
 
 	(void)ng;
 	(void)id;
+	qhole_acked(c);
 	if (s == NULL)
 		return 0;
 	qstream_acked(s, offset + n, n == 0);
@@ -207,6 +208,15 @@ cb_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t n, void *u
 }
 
 static int
+cb_acked_datagram(ngtcp2_conn *ng, uint64_t id, void *user_data)
+{
+	(void)ng;
+	(void)id;
+	qhole_acked(user_data);
+	return 0;
+}
+
+static int
 cb_lost_datagram(ngtcp2_conn *ng, uint64_t id, void *user_data)
 {
 	struct tp_conn *c = user_data;
@@ -262,6 +272,7 @@ callbacks_common(ngtcp2_callbacks *cb)
 	cb->remove_connection_id = cb_removed_cid;
 	cb->path_validation = cb_path_validation;
 	cb->recv_datagram = cb_datagram;
+	cb->ack_datagram = cb_acked_datagram;
 	cb->lost_datagram = cb_lost_datagram;
 }
 

@@ -122,6 +122,9 @@ struct tp_conn {
 	uint8_t *txbuf;
 	struct qheld held;
 	bool is_held;
+	uint64_t big_at;                 /* when a large packet left, if nothing was acknowledged since */
+	bool tx_small;                   /* large ones seem to vanish, ... */
+	uint64_t raise_at, raise_in;     /* ... and are tried again then; the next time after so long */
 	struct qdgram *dgrams;           /* ring of QDGRAM_SLOTS, made at first use */
 	unsigned dg_head, dg_n;
 
@@ -201,6 +204,12 @@ bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
 void qpath_validated(struct tp_conn *c);
 void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
 bool qpath_may_send(const struct tp_conn *c);
+
+/* blackhole.c: how large the next packet may be; what was sent and acknowledged; another path */
+size_t qhole_size(struct tp_conn *c);
+void qhole_sent(struct tp_conn *c, size_t n);
+void qhole_acked(struct tp_conn *c);
+void qhole_moved(struct tp_conn *c);
 
 /* timers.c */
 void qtimer_expired(struct tp_conn *c);

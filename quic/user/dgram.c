@@ -17,6 +17,8 @@ tp_conn_datagram_max(const struct tp_conn *c)
 	if (c->over || tp == NULL || tp->max_datagram_frame_size <= 3)
 		return 0;
 	n = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
+	if (c->tx_small && n > NGTCP2_MAX_UDP_PAYLOAD_SIZE)
+		n = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
 	n = n > over ? n - over : 0;
 	if (n > tp->max_datagram_frame_size - 3)
 		n = (size_t)tp->max_datagram_frame_size - 3;

@@ -87,6 +87,7 @@ qpath_validated(struct tp_conn *c)
 		return;
 	c->path = to;
 	c->moves++;
+	qhole_moved(c);
 	if (c->host->path_validated != NULL)
 		c->host->path_validated(c->host_arg, &to);
 	if (!c->dead && c->ops != NULL && c->ops->moved != NULL)

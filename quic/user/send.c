@@ -250,6 +250,7 @@ batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, 
 	b->full = n < b->seg;
 	c->bytes_tx += n;
 	c->pkts_tx++;
+	qhole_sent(c, n);
 	if (c->pending && qpath_equal(&path, &c->pending_path))
 		c->pending_tx += n;
 	return 0;
@@ -321,7 +322,7 @@ send_round(struct tp_conn *c)
 		quantum = QTX_BUF;
 	while (qpath_may_send(c)) {
 		f.dest = c->txbuf + pos;
-		f.destlen = QTX_MAX;
+		f.destlen = qhole_size(c);
 		n = fill_packet(c, &f);
 		if (n < 0) {
 			b.n = 0;

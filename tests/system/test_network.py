@@ -301,3 +301,27 @@ def a_full_server_says_so(w):
     check(re.search(r"(?i)full|refused|busy|too many", p.err), p.err)
     t.send("no\n")
     t.wait()
+
+
+@test
+def a_path_that_takes_less_than_before(w):
+    """The path's size shrinks under a connection, and nobody says so (no ICMP): data still goes on."""
+    w.alice = w.add_user("alice")
+    w.alice.authorize(w.alice.pub())
+    w.know(w.alice, "10.99.0.2")
+    l = w.link(delay=5)
+    w.qshd("", ns="b")
+    opts = ["-F", "none", "-i", w.alice.key, "-o", f"UserKnownHostsFile={w.alice.ssh('known_hosts')}"]
+    p = w.spawn(w.alice, *opts, "alice@10.99.0.2", "while read -r n; do head -c $n /dev/zero | tr '\\0' x; echo; done", ns="a")
+    def ask(n):
+        p.stdin.write(b"%d\n" % n)
+        p.stdin.flush()
+        equal(len(p.stdout.readline()), n + 1)
+    ask(300_000)
+    for i in range(3):                               # until the path's size is known
+        ask(300_000)
+    check(max(t[2] for t in l.trace() if t[1] == "b") > 1400, "the path's size was found")
+    l.set("mtu 1300")
+    ask(300_000)
+    p.stdin.close()
+    equal(p.wait(30 * SLOW), 0)

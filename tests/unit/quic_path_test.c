@@ -292,6 +292,41 @@ test_owns(void **state)
 	simpair_free(&other);
 }
 
+/* The path takes less than it did, and nothing says so: data goes on in smaller packets. When it takes
+ * more again, that is found out. */
+static void
+test_black_hole(void **state)
+{
+	struct simstream *up;
+	struct simpair p;
+	uint64_t packets;
+	size_t done;
+	int i;
+
+	(void)state;
+	simpair_init(&p, 3);
+	start(&p);
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &up), 0);
+	for (i = 0, done = 0; i < 3; i++) {
+		done += (size_t)tp_stream_write(up->s, pattern + done, 200000);
+		simpair_run(&p, 5 * NS_PER_S);
+		assert_int_equal(simpeer_find(&p.sv, up->id)->n, done);
+		if (i == 0)
+			p.net.link[SIM_CLIENT].mtu = 1250;
+	}
+	p.net.link[SIM_CLIENT].mtu = 0;
+	for (i = 0; i < 20; i++) { /* minutes go by */
+		done += (size_t)tp_stream_write(up->s, pattern + done, 1000);
+		simpair_run(&p, 60 * NS_PER_S);
+	}
+	packets = p.net.end[SIM_CLIENT].sent;
+	done += (size_t)tp_stream_write(up->s, pattern + done, 200000);
+	simpair_run(&p, 5 * NS_PER_S);
+	assert_int_equal(simpeer_find(&p.sv, up->id)->n, done);
+	assert_true(p.net.end[SIM_CLIENT].sent - packets < 200000 / 1300);
+	simpair_free(&p);
+}
+
 int
 main(void)
 {
@@ -299,6 +334,7 @@ main(void)
 		cmocka_unit_test(test_rebind),
 		cmocka_unit_test(test_many_moves),
 		cmocka_unit_test(test_move_at_limit),
+		cmocka_unit_test(test_black_hole),
 		cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_outage_heard),
 		cmocka_unit_test(test_connection_ids),
