@@ -87,7 +87,9 @@ race_reason(const struct tp_close *why, char *dst, size_t n)
 {
 	const struct row *r = find(why->by);
 
-	if (r->text)
+	if (why->by == TP_CLOSED_REFUSED && why->remote) /* CONNECTION_REFUSED, not ICMP */
+		snprintf(dst, n, "the server is full: try again later");
+	else if (r->text)
 		snprintf(dst, n, "%s", r->text);
 	else if (why->by == TP_CLOSED_TLS && why->code == ALERT_NO_ALPN)
 		snprintf(dst, n, "what answers there speaks QUIC, but not qsh (no common ALPN)");

@@ -83,6 +83,7 @@ reasons(void **state)
 		const char *text;
 	} cases[] = {
 		{{.by = TP_CLOSED_REFUSED}, "Connection refused"},
+		{{.by = TP_CLOSED_REFUSED, .remote = true}, "the server is full: try again later"},
 		{{.by = TP_CLOSED_HANDSHAKE_TIMEOUT}, "Connection timed out"},
 		{{.by = TP_CLOSED_TLS, .code = 120},
 		    "what answers there speaks QUIC, but not qsh (no common ALPN)"},
