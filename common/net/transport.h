@@ -112,8 +112,9 @@ struct tp_stream_ops {
 };
 
 void tp_conn_set_ops(struct tp_conn *c, const struct tp_conn_ops *ops, void *arg);
-/* Starts an orderly close with an application code; reason is cut at 255 bytes. Data not yet
- * sent is dropped. closed() follows from the loop. A second call does nothing. */
+/* Starts an orderly close with an application code; reason is cut at 255 bytes. What
+ * waits on streams of TP_PRIO_CONTROL is sent first if the path takes it within 200 ms; other data
+ * not yet sent is dropped. closed() follows from the loop. A second call does nothing. */
 void tp_conn_close(struct tp_conn *c, uint64_t code, const char *reason);
 /* Frees at once, sends nothing. Clears the pointer. */
 void tp_conn_free(struct tp_conn **c);

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/str.h"
 #include "quic/user/conn_int.h"
+
+#define QCLOSE_LINGER (200 * NS_PER_MS)
 
 static bool
 fail(struct tp_conn *c, enum tp_close_by by, bool remote, uint64_t code, const void *reason,
@@ -155,10 +158,22 @@ tp_conn_close(struct tp_conn *c, uint64_t code, const char *reason)
 	qc_wake(c);
 }
 
-bool
-qclose_due(const struct tp_conn *c)
+/* What the peer is told before the end (why it is refused, say) goes before it, where pacer and
+ * window let it soon. */
+static bool
+told(struct tp_conn *c)
 {
-	return c->fail_set || c->close_asked;
+	if (c->ring[TP_PRIO_CONTROL] == NULL || !c->done_told)
+		return true;
+	if (c->close_by == 0)
+		c->close_by = c->now + QCLOSE_LINGER;
+	return c->now >= c->close_by;
+}
+
+bool
+qclose_due(struct tp_conn *c)
+{
+	return c->fail_set || (c->close_asked && told(c));
 }
 
 /* ---- packets of the end ---- */

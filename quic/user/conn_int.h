@@ -130,6 +130,7 @@ struct tp_conn {
 
 	/* the end */
 	bool close_asked;
+	uint64_t close_by;               /* when it is sent at the latest; 0: not yet asked for */
 	uint64_t close_code;
 	char close_reason[256];
 	bool closing;                    /* our CONNECTION_CLOSE is out */
@@ -227,7 +228,7 @@ void qsend_flush_held(struct tp_conn *c);
 void qclose_liberr(struct tp_conn *c, int rv);     /* ngtcp2 said rv */
 void qclose_idle(struct tp_conn *c);
 void qclose_handshake(struct tp_conn *c);
-bool qclose_due(const struct tp_conn *c);
+bool qclose_due(struct tp_conn *c);
 void qclose_run(struct tp_conn *c);                /* writes what is to be written, tells closed */
 void qclose_input(struct tp_conn *c);              /* a datagram came after our close */
 

@@ -58,6 +58,8 @@ qconn_expiry(const struct tp_conn *c)
 	t = confirm_by(c);
 	if (c->idle != 0 && c->last_rx + c->idle < t)
 		t = c->last_rx + c->idle;
+	if (c->close_by != 0 && c->close_by < t)
+		t = c->close_by;
 	if (c->is_held)
 		return t; /* the carrier is full: qconn_writable */
 	if (c->jolt && qpath_may_send(c) && c->jolt_at < t)

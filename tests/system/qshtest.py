@@ -202,15 +202,22 @@ class Server:
         return wait(lambda: re.search(pattern, self.log()), f"{pattern!r} in qshd's log:\n{self.log()}", timeout)
 
     def children(self, role):
-        """pids of live role processes ("qshd-net") of this server."""
+        """pids of live role processes ("qshd-net") of this server that serve somebody: not the spare ones, which
+        bear their role's name for a moment before they take the name qshd-spare."""
         out = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 exe = os.readlink(f"/proc/{pid}/exe")
-            except OSError:
+                age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[19]) / 100
+            except (OSError, IndexError):
                 continue
-            if exe.endswith("/" + role) and read(f"/proc/{pid}/comm") != "qshd-spare\n":
-                out.append(int(pid))
+            if not exe.endswith("/" + role) or read(f"/proc/{pid}/comm") == "qshd-spare\n":
+                continue
+            if role == "qshd-net" and "Seccomp:\t2" not in read(f"/proc/{pid}/status"):
+                continue
+            if role == "qshd-monitor" and age < 0.3:
+                continue
+            out.append(int(pid))
         return sorted(out)
 
     def hup(self):

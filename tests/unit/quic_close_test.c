@@ -123,6 +123,51 @@ test_close_when_early(void **state)
 	simpair_free(&p);
 }
 
+/* What the peer is told before the end is not lost behind pacer and window: it goes first. */
+static void
+test_last_words(void **state)
+{
+	static uint8_t words[40000]; /* three initial windows */
+	struct simstream *st;
+	struct simpair p;
+	ssize_t n;
+
+	(void)state;
+	simpair_init(&p, 1);
+	start(&p);
+	assert_int_equal(simpeer_open(&p.sv, false, TP_PRIO_CONTROL, &st), 0);
+	n = tp_stream_write(st->s, words, sizeof(words));
+	assert_int_equal(n, sizeof(words));
+	tp_conn_close(simpeer_conn(&p.sv), TP_E_AUTH, "no");
+	simpair_run(&p, NS_PER_S);
+	check_closed(&p.cl, TP_CLOSED_APP, true, TP_E_AUTH, "no");
+	assert_int_equal(simpeer_find(&p.cl, st->id)->n, sizeof(words));
+	simpair_free(&p);
+}
+
+/* But a peer that takes nothing does not put the end off. */
+static void
+test_last_words_unheard(void **state)
+{
+	static uint8_t words[40000];
+	struct simstream *st;
+	struct simpair p;
+
+	(void)state;
+	simpair_init(&p, 1);
+	start(&p);
+	p.net.link[SIM_SERVER].down = true;
+	p.net.link[SIM_CLIENT].down = true;
+	assert_int_equal(simpeer_open(&p.sv, false, TP_PRIO_CONTROL, &st), 0);
+	assert_int_equal(tp_stream_write(st->s, words, sizeof(words)), sizeof(words));
+	tp_conn_close(simpeer_conn(&p.sv), TP_E_AUTH, "no");
+	simpair_run(&p, 190 * NS_PER_MS);
+	assert_int_equal(p.sv.closed, 0);
+	simpair_run(&p, 20 * NS_PER_MS);
+	check_closed(&p.sv, TP_CLOSED_LOCAL, false, TP_E_AUTH, "no");
+	simpair_free(&p);
+}
+
 /* Before the first packet there is nobody to tell. */
 static void
 test_close_at_once(void **state)
@@ -343,6 +388,8 @@ main(void)
 		cmocka_unit_test(test_long_reason),
 		cmocka_unit_test(test_close_when_done),
 		cmocka_unit_test(test_close_when_early),
+		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_last_words_unheard),
 		cmocka_unit_test(test_close_at_once),
 		cmocka_unit_test(test_close_lost),
 		cmocka_unit_test(test_stateless_reset),
