@@ -1093,6 +1093,10 @@ test_move_between_keys(void **state)
 	expect_result(w, SMSG_AUTH_PARTIAL, "publickey");
 	try(w, &w->key, true);
 	expect_result(w, SMSG_AUTH_FAIL, "publickey");
+	move_to(w, "127.0.0.2");
+	peer_expect(&w->net, MN_SOCKET, 1, 0);
+	try(w, &w->other, true); /* which has to be shown anew */
+	expect_result(w, SMSG_AUTH_PARTIAL, "publickey");
 	down(w, 0);
 }
 
