@@ -122,6 +122,11 @@ hostkey_warning(struct buf *b, const struct hostkey_facts *f, int strict, bool a
 			return buf_printf(b,
 			    "No %s host key is known for %s and you have requested strict checking.\n",
 			    f->type, f->host);
+		if (!accepted)
+			return buf_printf(b,
+			    "No %s host key is known for %s, and there is nobody to ask: "
+			    "its fingerprint is %s.\n",
+			    f->type, f->host, f->fingerprint);
 		return b->err;
 	default:
 		return b->err;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client/target.h"
 #include "common/base/err.h"
@@ -200,7 +201,9 @@ on_nothing(struct parse *p, const struct flag *f, const char *arg)
 static int
 on_later(struct parse *p, const struct flag *f, const char *arg)
 {
-	(void)f, (void)arg;
+	(void)f;
+	if (arg && strcasecmp(arg, "none") == 0 && strchr("JS", p->letter))
+		return 0; /* switches off what is not there */
 	return fail(p, "not supported yet", NULL);
 }
 
@@ -307,6 +310,7 @@ static int
 join_command(struct options *o, int argc, char *const *argv, int i)
 {
 	struct buf b;
+	int rc;
 
 	if (i >= argc)
 		return 0;
@@ -315,10 +319,13 @@ join_command(struct options *o, int argc, char *const *argv, int i)
 		buf_put(&b, argv[k], strlen(argv[k]));
 		buf_put_u8(&b, k + 1 < argc ? ' ' : 0);
 	}
-	if (!b.err)
-		o->command = strdup((const char *)buf_data(&b));
+	/* Nothing but empty words: a shell, as ssh "$host" "$command" gives it. */
+	if (!b.err && buf_len(&b) > 1)
+		rc = (o->command = strdup((const char *)buf_data(&b))) ? 0 : QERR_NOMEM;
+	else
+		rc = b.err;
 	buf_free(&b);
-	return o->command ? 0 : QERR_NOMEM;
+	return rc;
 }
 
 /* Flags first, the host, flags again, then the command; "--" ends the flags of its part. */

@@ -1,5 +1,6 @@
 /* From all settings and files to what holds for one host. */
 #include <ctype.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,27 @@ lower_case(char *s)
 		*s = (char)tolower((unsigned char)*s);
 }
 
+/* An address as ssh writes it ("127.1" and "0::1" are 127.0.0.1 and ::1), since known_hosts has it in that form.
+ * A name stays. */
+static int
+usual_address(char **host)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *ai = NULL;
+	char text[NI_MAXHOST], *s = NULL;
+	int r = 0;
+
+	if (getaddrinfo(*host, NULL, &hints, &ai) != 0)
+		return 0;
+	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0) {
+		s = strdup(text);
+		r = s == NULL ? QERR_NOMEM : 0;
+	}
+	freeaddrinfo(ai);
+	if (s != NULL)
+		replace(host, s);
+	return r;
+}
+
 /* HostName with its %h; what is left to be done before a second pass too. */
 static int
 settle_host(struct cconf_walk *w)
@@ -127,9 +149,10 @@ settle_host(struct cconf_walk *w)
 	if (r != 0)
 		return r;
 	lower_case(host);
+	r = usual_address(&host);
 	replace(&w->c->hostname, host);
 	w->host_settled = true;
-	return 0;
+	return r;
 }
 
 static int

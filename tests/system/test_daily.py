@@ -26,14 +26,14 @@ def written(pid):
 @test
 def a_signal_that_kills_the_client_ends_the_session_too(w):
     s = w.standard()
-    for sig in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGHUP, signal.SIGTERM):
+    for n, sig in enumerate((signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGHUP, signal.SIGTERM)):
         p = w.spawn(w.alice, "127.0.0.1", "echo up; exec sleep 1000")
         equal(p.stdout.readline(), b"up\n", "the command runs")
         p.send_signal(sig)
         rc = p.wait(20 * SLOW)
         equal(rc, 255 if sig in (signal.SIGHUP, signal.SIGTERM) else -sig, f"status after {sig.name}")
-        wait(lambda: not s.children("qshd-monitor"), f"the session to end after {sig.name}")
-        contains(s.log().splitlines()[-1], "by the client", f"the log after {sig.name}")
+        wait(lambda: s.log().count(": by the client: ") > n, f"the client's word of its end after {sig.name}")
+        wait(lambda: not find_process("sleep"), f"the command to end after {sig.name}")
 
 
 @test
@@ -81,3 +81,39 @@ def nothing_is_shown_behind_the_last_words(w):
         check(t.text.endswith("Connection to 127.0.0.1 closed.\r\n"), f"the end of what is shown: {t.text[-200:]!r}")
         check(t.restored(), "the terminal is restored")
         wait(lambda: not find_process("yes"), "yes to end")
+
+
+@test
+def an_address_may_be_written_in_another_way(w):
+    w.standard()
+    equal(w.qsh(w.alice, "127.1", "echo in").out, "in\n", "127.1 is 127.0.0.1")
+    equal(w.qsh(w.alice, "0:0:0:0:0:0:0:1", "echo in").out, "in\n", "0:0:0:0:0:0:0:1 is ::1")
+    contains(w.qsh(w.alice, "-G", "127.1").out, "\nhostname 127.0.0.1\n")
+
+
+@test
+def an_unknown_host_without_a_terminal(w):
+    w.standard()
+    p = subprocess.run(["setsid", "-w", QSH, "127.0.0.2", "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       env=w.env(w.alice), preexec_fn=w.become(w.alice))
+    equal(p.returncode, 255)
+    contains(p.stderr, "No ED25519 host key is known for 127.0.0.2, and there is nobody to ask")
+
+
+@test
+def flags_of_tools_that_switch_things_off(w):
+    w.standard()
+    off = ["-x", "-a", "-k", "-S", "none", "-J", "none", "-oPermitLocalCommand=no", "-oClearAllForwardings=yes", "-oRemoteCommand=none",
+           "-oRequestTTY=no", "-oForwardAgent=no", "-oForwardX11=no", "-oControlMaster=no", "-oControlPath=none",
+           "-oProxyCommand=none", "-oTunnel=no"]
+    equal(w.qsh(w.alice, *off, "127.0.0.1", "echo in").out, "in\n")
+
+
+@test
+def an_empty_command_is_a_shell(w):
+    w.standard()
+    equal(w.qsh(w.alice, "127.0.0.1", "", input="echo from a shell\n").out, "from a shell\n")
+    t = w.terminal(w.alice, "127.0.0.1", "")
+    t.expect(r"\$ ")
+    t.send("exit 4\n")
+    equal(t.wait(), 4)

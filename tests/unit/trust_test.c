@@ -157,6 +157,10 @@ other_warnings(void **state)
 	    "No ED25519 host key is known for [h]:2222 and you have requested strict checking.\n");
 	buf_reset(&b);
 	hostkey_warning(&b, &f, CCONF_SHK_ASK, false);
+	assert_string_equal(text(&b), "No ED25519 host key is known for [h]:2222, and there is nobody to ask: "
+				      "its fingerprint is " FP ".\n");
+	buf_reset(&b);
+	hostkey_warning(&b, &f, CCONF_SHK_ASK, true);
 	assert_string_equal(text(&b), "");
 	buf_reset(&b);
 	found = (struct kh_result){.status = KH_REVOKED, .path = path, .line = 9};
