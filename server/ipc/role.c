@@ -40,7 +40,8 @@ change_user(const struct role_user *who)
 {
 	if (!who->change)
 		return 0;
-	if (who->user != NULL ? initgroups(who->user, who->gid) < 0 : setgroups(0, NULL) < 0)
+	if (!who->keep_groups &&
+	    (who->user != NULL ? initgroups(who->user, who->gid) < 0 : setgroups(0, NULL) < 0))
 		return QERR_SYS;
 #ifdef HAVE_SETRESUID
 	if (setresgid(who->gid, who->gid, who->gid) < 0 ||

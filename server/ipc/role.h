@@ -10,6 +10,7 @@ struct role_user {
 	uid_t uid;
 	gid_t gid;
 	const char *user; /* initgroups() of this user; NULL: no supplementary groups */
+	bool keep_groups; /* the caller has the right supplementary groups already */
 	bool change;	  /* false: stay who we are */
 	bool new_session; /* setsid() */
 };

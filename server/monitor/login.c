@@ -1,5 +1,6 @@
 /* The login itself, once the user has proved who he is: account and session stages, the broker, and only
  * then the answer. */
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,19 @@ send_pam_text(struct monitor *m)
 	return r;
 }
 
+/* Modules such as pam_group add to the groups of the process that sets the credentials up: they are to
+ * find the user's own, and the broker is to keep what they make of them. */
+static int
+open_pam(struct monitor *m)
+{
+	const struct account *a = auth_account(m->auth);
+	if (initgroups(a->name, a->gid) < 0) {
+		log_error("groups of user %s: %s", a->name, qerr_str(QERR_SYS));
+		return QERR_SYS;
+	}
+	return mpam_open(m->pam);
+}
+
 static int
 check_pam(struct monitor *m)
 {
@@ -79,7 +93,7 @@ check_pam(struct monitor *m)
 	if (e < 0)
 		return e;
 	if (r == 0)
-		r = mpam_open(m->pam);
+		r = open_pam(m);
 	if (r < 0)
 		e = send_pam_text(m);
 	return e < 0 ? e : r;
@@ -154,6 +168,7 @@ start_broker(struct monitor *m)
 	struct role_user who = {.uid = a->uid,
 	    .gid = a->gid,
 	    .user = a->name,
+	    .keep_groups = m->pam != NULL,
 	    .change = !m->init.user_mode,
 	    .new_session = true};
 	int pair[2];

@@ -30,6 +30,17 @@ def supplementary_groups(w):
 
 
 @test
+def groups_that_pam_gives(w):
+    if not os.path.exists("/etc/security/group.conf"):
+        raise Skip("pam_group has no configuration here (Debian: libpam-modules)")
+    w.standard("UsePAM yes\n")
+    write("/etc/security/group.conf", "*;*;alice;Al0000-2400;games\n")
+    write("/etc/pam.d/sshd", "auth required pam_group.so\naccount required pam_permit.so\nsession required pam_permit.so\n")
+    equal(sorted(w.qsh(w.alice, "127.0.0.1", "id -Gn").out.split()), ["alice", "games"])
+    equal(w.qsh(w.alice, "bob@127.0.0.1", "id -Gn").out, "bob\n", "and nobody else")
+
+
+@test
 def exit_status_as_ssh_gives_it(w):
     w.standard()
     for n in (0, 1, 7, 254, 255):

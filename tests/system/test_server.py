@@ -134,7 +134,7 @@ def a_monitor_ended_by_the_administrator(w):
     s = w.standard()
     t = w.terminal(w.alice, "127.0.0.1")
     t.expect(r"\$ ")
-    os.kill(s.children("qshd-monitor")[0], signal.SIGTERM)
+    os.kill(wait(lambda: s.children("qshd-monitor"), "the monitor")[0], signal.SIGTERM)
     equal(t.wait(), 255)
     contains(t.text, "127.0.0.1 closed by remote host")
     check(t.restored(), "restored")
