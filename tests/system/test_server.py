@@ -56,7 +56,8 @@ def roles_run_as_they_should(w):
         equal(st["Groups"].split(), [] if st["Groups"].strip() == "" else st["Groups"].split(), "groups")
         check(os.listdir(f"/proc/{pid}/root") == [], f"{pid} sees an empty root")
     for pid in (net, mon, bro, lis):
-        equal(read(f"/proc/{pid}/environ"), "", f"environment of {pid}")
+        env = [v for v in read(f"/proc/{pid}/environ").split("\0") if not re.match("(A|L|UB)SAN_OPTIONS=", v)]
+        equal(env, [""], f"environment of {pid}")  # but for what a build with sanitizers passes on
     if "libasan" not in read(f"/proc/{bro}/maps"):
         equal(os.stat(f"/proc/{bro}/environ").st_uid, 0, "the user's programs cannot trace the broker")
         equal(os.readlink(f"/proc/{bro}/fd/2"), "/dev/null", "the broker has nothing of the administrator's")
