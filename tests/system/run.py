@@ -5,7 +5,7 @@
 
 The last line is "N passed, N failed, N skipped"; exit status 1 if any failed.
 """
-import argparse, glob, importlib, os, re, shutil, subprocess, sys, tempfile, time, traceback
+import argparse, glob, importlib, os, re, shutil, signal, subprocess, sys, tempfile, time, traceback
 from concurrent.futures import ThreadPoolExecutor
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -55,6 +55,9 @@ def private_world(dir):
 
 def run_inside(module, name, dir):
     import qshtest
+    # What a background job or nohup ignores would be ignored by the programs under test too.
+    for s in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
+        signal.signal(s, signal.SIG_DFL)
     private_world(dir)
     m = importlib.import_module(module)
     fn = getattr(m, name)
