@@ -117,31 +117,19 @@ def main():
     for f in sorted(glob.glob(os.path.join(here, "test_*.py"))):
         importlib.import_module(os.path.basename(f)[:-3])
     tests = [(t.module, t.__name__) for t in qshtest.TESTS if re.search(args.k, f"{t.module}.{t.__name__}")]
-    count, failed = {0: 0, 1: 0, 77: 0}, {False: [], True: []}
+    count = {0: 0, 1: 0, 77: 0}
     with ThreadPoolExecutor(args.j) as pool:
         jobs = [(m, n, pool.submit(run_one, args, m, n)) for m, n in tests]
         for m, n, job in jobs:
             rc, out, took = job.result()
             rc = rc if rc in count else 1
-            failed[rc == 1].append((m, n, rc, out, took))
-    # What failed beside others gets one more try alone, and is named either way: a machine that is too busy is told
-    # from a fault, and a test that needs this is seen.
-    results = failed[False]
-    for m, n, rc, out, took in failed[True]:
-        again, out2, took2 = run_one(args, m, n)
-        if again == 0:
-            print(f"again {m}.{n}: failed at first, passed alone; the first time:\n{out}", flush=True)
-            results.append((m, n, 0, "", took2))
-        else:
-            results.append((m, n, rc, out, took))
-    for m, n, rc, out, took in results:
-        count[rc] += 1
-        word = {0: "ok  ", 1: "FAIL", 77: "skip"}[rc]
-        why = out.strip().removeprefix("SKIP ") if rc == 77 else ""
-        if rc != 0 or args.v:
-            print(f"{word} {m}.{n} ({took:.1f} s) {why}", flush=True)
-        if rc == 1 or (args.v and rc == 0 and out.strip()):
-            print(out, flush=True)
+            count[rc] += 1
+            word = {0: "ok  ", 1: "FAIL", 77: "skip"}[rc]
+            why = out.strip().removeprefix("SKIP ") if rc == 77 else ""
+            if rc != 0 or args.v:
+                print(f"{word} {m}.{n} ({took:.1f} s) {why}", flush=True)
+            if rc == 1 or (args.v and rc == 0 and out.strip()):
+                print(out, flush=True)
     print(f"{count[0]} passed, {count[1]} failed, {count[77]} skipped")
     sys.exit(1 if count[1] else 0)
 
