@@ -3,7 +3,8 @@
  *   rawclient ADDRESS PORT
  *
  * Lines on standard input: "bidi", "uni" (opens a stream), "send ID HEX", "fin ID", "reset ID CODE", "stop ID CODE",
- * "auth KEYFILE USER" (a correct AUTH_REQUEST on the control stream, stream 0), "datagram HEX", "close CODE".
+ * "auth KEYFILE USER" (a correct AUTH_REQUEST on the control stream, stream 0), "sign KEYFILE USER" (the same, only
+ * printed: "signed HEX"), "datagram HEX", "close CODE".
  * Lines on standard output: "handshake", "stream ID" (opened by us), "peer ID" (by the server), "none" (no credit), "data ID HEX",
  * "fin ID", "reset ID CODE", "stopped ID CODE", "closed BY CODE REASON". */
 #include <errno.h>
@@ -197,6 +198,16 @@ write_all(struct tp_stream *s, const uint8_t *p, size_t n)
 }
 
 static void
+print_hex(const uint8_t *p, size_t n)
+{
+	printf("signed ");
+	for (size_t i = 0; i < n; i++)
+		printf("%02x", p[i]);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void
 command(struct raw *r, char *line)
 {
 	static uint8_t bytes[1 << 19];
@@ -222,13 +233,15 @@ command(struct raw *r, char *line)
 		tp_conn_datagram(r->conn, bytes, unhex(a, bytes));
 		return;
 	}
-	if (strcmp(word, "auth") == 0 && a != NULL && b != NULL) {
+	if ((strcmp(word, "auth") == 0 || strcmp(word, "sign") == 0) && a != NULL && b != NULL) {
 		struct buf msg;
 
 		buf_init(&msg, 65536);
 		s = find(r, "0");
 		if (s == NULL || put_auth(r, &msg, a, b) != 0)
 			puts("auth: no control stream or key");
+		else if (word[0] == 's')
+			print_hex(buf_data(&msg), buf_len(&msg));
 		else
 			write_all(s, buf_data(&msg), buf_len(&msg));
 		buf_free(&msg);

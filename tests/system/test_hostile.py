@@ -267,13 +267,16 @@ def credit_before_login_is_small(w):
 def a_replayed_signature_is_worthless(w):
     """The exporter binds the signature to one connection: the same bytes on another one fail."""
     s = w.standard()
-    r = Raw(w)
-    equal(r.open(), 0)
-    r.do("auth", w.alice.key, "alice")
-    r.until(r"data 0 20")
-    r.do("close", 0)
-    log = s.log().count("Accepted publickey")
-    equal(log, 1)
+    r, other = Raw(w), Raw(w)
+    for c in (r, other):
+        equal(c.open(), 0)
+    r.do("sign", w.alice.key, "alice")
+    request = r.until(r"signed ([0-9a-f]+)")[1]
+    other.do("send", 0, request)
+    other.until(r"data 0 22")                      # AUTH_FAILURE on the connection that it was not made for
+    check("Accepted" not in s.log(), s.log())
+    r.do("send", 0, request)
+    r.until(r"data 0 20")                          # AUTH_OK on its own
 
 
 @test
