@@ -3,7 +3,7 @@
 Each test runs as root in mount, network and PID namespaces of its own (see run.py): /etc, /run, /var/log are private copies, so a test may add accounts, write /etc/ssh/sshd_config and
 take port 22; whatever it started ends with it. Nothing here sleeps for luck: wait() polls a condition.
 """
-import os, pty, re, select, shutil, signal, subprocess, sys, termios, fcntl, struct, time, pwd
+import codecs, os, pty, re, select, shutil, signal, subprocess, sys, termios, fcntl, struct, time, pwd
 
 PREFIX = os.environ.get("QSH_PREFIX", "/usr/local")
 BUILD = os.environ.get("QSH_BUILD", ".")
@@ -42,10 +42,11 @@ def wait(cond, what, timeout=20):
 
 
 def read(path):
+    """The file's text; "" where there is none, or where it belongs to a process that has just ended."""
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
             return f.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
@@ -115,6 +116,7 @@ class Terminal:
         self.p = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env, preexec_fn=setup)
         self.text = ""
         self.pos = 0
+        self.decode = codecs.getincrementaldecoder("utf-8")("replace").decode   # a read may end inside a character
 
     def pump(self, timeout=0.05):
         r, _, _ = select.select([self.master], [], [], timeout)
@@ -123,7 +125,7 @@ class Terminal:
                 b = os.read(self.master, 65536)
             except OSError:
                 return False
-            self.text += b.decode(errors="replace")
+            self.text += self.decode(b)
             return True
         return False
 
@@ -202,20 +204,21 @@ class Server:
         return wait(lambda: re.search(pattern, self.log()), f"{pattern!r} in qshd's log:\n{self.log()}", timeout)
 
     def children(self, role):
-        """pids of live role processes ("qshd-net") of this server that serve somebody: not the spare ones, which
-        bear their role's name for a moment before they take the name qshd-spare."""
+        """pids of live role processes ("qshd-net") of this server that serve somebody: not the spare ones. Those bear
+        their role's name too until they take the name qshd-spare; but a qshd-net that serves has its system call filter,
+        and a monitor watches for SIGTERM only after it has taken that name."""
         out = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 exe = os.readlink(f"/proc/{pid}/exe")
-                age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[19]) / 100
-            except (OSError, IndexError):
+            except OSError:
                 continue
-            if not exe.endswith("/" + role) or read(f"/proc/{pid}/comm") == "qshd-spare\n":
+            status = dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines())
+            if not exe.endswith("/" + role) or not status or status["Name"] == "qshd-spare":
                 continue
-            if role == "qshd-net" and "Seccomp:\t2" not in read(f"/proc/{pid}/status"):
+            if role == "qshd-net" and status["Seccomp"] != "2":
                 continue
-            if role == "qshd-monitor" and age < 0.3:
+            if role == "qshd-monitor" and not int(status["SigCgt"], 16) >> signal.SIGTERM - 1 & 1:
                 continue
             out.append(int(pid))
         return sorted(out)

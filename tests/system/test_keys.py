@@ -1,5 +1,5 @@
 """User keys: files, passphrases, agents, and what is refused."""
-import os, re, subprocess
+import os, re, socket, subprocess, threading
 from qshtest import *
 
 
@@ -207,6 +207,26 @@ def confirmed(w, env, *args):
     return w.qsh(w.alice, *args, "127.0.0.1", "echo in", env=env)
 
 
+def recording_agent(w, requests):
+    """An agent without keys that takes what is added, and notes every request."""
+    path = w.dir + "/recorder"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    os.chmod(path, 0o777)
+    listener.listen()
+
+    def serve():
+        while True:
+            c = listener.accept()[0].makefile("rwb")
+            while head := c.read(4):
+                requests.append(c.read(int.from_bytes(head, "big")))
+                answer = b"\x0c\0\0\0\0" if requests[-1][0] == 11 else b"\x06"
+                c.write(len(answer).to_bytes(4, "big") + answer)
+                c.flush()
+    threading.Thread(target=serve, daemon=True).start()
+    return path
+
+
 @test
 def keys_are_added_to_the_agent_with_their_limits(w):
     w.standard()
@@ -222,9 +242,13 @@ def keys_are_added_to_the_agent_with_their_limits(w):
         return w.env(w.alice, SSH_AUTH_SOCK=sock)
     listed = lambda env: subprocess.run(["ssh-add", "-l"], env=env, preexec_fn=w.become(w.alice), capture_output=True, text=True).stdout
     # for some seconds only
+    requests = []
+    recorder = recording_agent(w, requests)
+    equal(confirmed(w, w.env(w.alice, SSH_AUTH_SOCK=recorder), "-o", "AddKeysToAgent=90s").out, "in\n")
+    added = [r for r in requests if r[0] == 25]                    # SSH_AGENTC_ADD_ID_CONSTRAINED
+    equal([r[-5:] for r in added], [b"\x01" + (90).to_bytes(4, "big")], "added once, with its time")
     env = fresh()
-    equal(confirmed(w, env, "-o", "AddKeysToAgent=3s").out, "in\n")
-    contains(listed(env), "ED25519")
+    equal(confirmed(w, env, "-o", "AddKeysToAgent=1s").out, "in\n")
     wait(lambda: "ED25519" not in listed(env), "the key's time to be over")
     # only with a confirmation, which the agent's own program gives or refuses
     for answer, out in (("true", "in\n"), ("false", "")):

@@ -24,8 +24,9 @@ def the_link_delays_and_drops(w):
     def rtt(timeout):
         return subprocess.run(["ip", "netns", "exec", "a", sys.executable, "-c", code, str(timeout)],
                               capture_output=True, text=True).stdout.strip()
-    t = float(rtt(5))
-    check(0.06 <= t < 0.5, f"round trip {t}")
+    tries = [float(rtt(5)) for _ in range(5)]
+    check(min(tries) >= 0.06, f"a round trip that is too short: {tries}")
+    check(min(tries) < 0.5, f"round trips {tries}")
     l.set("down a")
     equal(rtt(0.3), "lost", "link down")
     l.set("up")
