@@ -62,6 +62,8 @@ struct tp_stats {
 	uint64_t cwnd, inflight;          /* bytes */
 	uint64_t sent, received;          /* UDP payload bytes */
 	uint64_t pkts_sent, pkts_lost, pkts_received;
+	uint64_t repeats;                 /* redundant datagrams sent */
+	uint64_t repeats_used;            /* bytes that such brought here before their stream did */
 	uint64_t age_ns;                  /* since the connection object was made */
 	uint64_t last_rx_ns;              /* ev_now clock: last authenticated packet */
 	size_t pmtu;                      /* UDP payload bytes */
@@ -129,11 +131,13 @@ void tp_conn_set_keepalive(struct tp_conn *c, uint64_t ns);
 /* Ends the connection (TP_CLOSED_IDLE) after this much silence from the peer (0: never). */
 void tp_conn_set_idle(struct tp_conn *c, uint64_t ns);
 /* Raises the peer's connection-level credit to (at least) this window and keeps it there. The
- * server calls it once the user is known; before, the window is the engine's configured small one. */
+ * server calls it once the user is known; before, the window is the engine's configured small one,
+ * and what a client repeats in datagrams is not looked at. */
 void tp_conn_set_window(struct tp_conn *c, uint64_t bytes);
 /* Lets the peer open up to this many streams at a time of each kind. */
 void tp_conn_set_max_streams(struct tp_conn *c, uint64_t bidi, uint64_t uni);
-/* Sends an unreliable datagram. QERR_TOOBIG where it exceeds the path, QERR_AGAIN where the
+/* Sends an unreliable datagram. It begins with the number of a flow, a varint; 0 is the transport's own
+ * (QERR_INVAL). QERR_TOOBIG where it exceeds the path, QERR_AGAIN where the
  * queue is full (it is dropped), QERR_UNSUPPORTED. */
 int tp_conn_datagram(struct tp_conn *c, const void *p, size_t n);
 size_t tp_conn_datagram_max(const struct tp_conn *c);

@@ -134,9 +134,13 @@ cb_stream_reset(ngtcp2_conn *ng, int64_t id, uint64_t final_size, uint64_t code,
 
 	(void)ng;
 	(void)id;
-	(void)final_size;
-	if (s != NULL)
-		qstream_reset_by_peer(s, code);
+	if (s == NULL)
+		return 0;
+	if (final_size < s->in.merged) { /* we have had more from a datagram */
+		qclose_liberr(c, NGTCP2_ERR_FINAL_SIZE);
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	}
+	qstream_reset_by_peer(s, code);
 	return alive(c);
 }
 
@@ -199,9 +203,12 @@ cb_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t n, void *u
 {
 	static const uint8_t nothing[1];
 	struct tp_conn *c = user_data;
+	int err;
 
 	(void)ng;
 	(void)flags;
+	if (qredun_input(c, p, n, &err))
+		return err != 0 ? err : alive(c);
 	if (c->ops != NULL && c->ops->datagram != NULL)
 		c->ops->datagram(c->arg, n > 0 ? p : nothing, n);
 	return alive(c);
@@ -211,8 +218,8 @@ static int
 cb_acked_datagram(ngtcp2_conn *ng, uint64_t id, void *user_data)
 {
 	(void)ng;
-	(void)id;
 	qhole_acked(user_data);
+	qredun_dgram_acked(user_data, id);
 	return 0;
 }
 

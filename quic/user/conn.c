@@ -38,7 +38,7 @@ conn_alloc(const struct quic_limits *l, const struct tp_path *path, uint64_t now
 	c->host = host;
 	c->host_arg = host_arg;
 	c->lim = *l;
-	c->window = l->conn_window;
+	c->window = c->rx_limit = l->conn_window;
 	c->max_bidi = l->max_bidi;
 	c->max_uni = l->max_uni;
 	c->path = *path;
@@ -293,9 +293,10 @@ tp_conn_set_idle(struct tp_conn *c, uint64_t ns)
 void
 tp_conn_set_window(struct tp_conn *c, uint64_t bytes)
 {
+	c->let_in = true;
 	if (bytes <= c->window)
 		return;
-	ngtcp2_conn_extend_max_offset(c->ng, bytes - c->window);
+	qcredit_conn(c, bytes - c->window);
 	c->window = bytes;
 	qc_wake(c);
 }
@@ -349,6 +350,8 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->age_ns = now > c->born ? now - c->born : 0;
 	st->last_rx_ns = c->last_rx;
 	st->pmtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
+	st->repeats = c->redun_sent;
+	st->repeats_used = c->redun_used;
 	st->moves = c->moves;
 	st->path = c->path;
 	st->engine = "user";

@@ -10,6 +10,7 @@
 #include "quic/tls.h"
 #include "quic/user/chunk.h"
 #include "quic/user/conn.h"
+#include "quic/user/redun.h"
 #include "quic/user/sendbuf.h"
 
 #define QPRIO_N 3
@@ -18,6 +19,8 @@
 #define QCID_LOW 12       /* ask for more below this */
 #define QDGRAM_SLOTS 32
 #define QDGRAM_MAX 1452
+#define QREDUN_RECS 64   /* redundant datagrams on their way that an acknowledgement finds again */
+#define QREDUN_PIECES 8
 #define QTX_BUF 65536     /* one batch */
 #define QTX_SEGS 64       /* the kernel's limit of segments in one UDP_SEGMENT call */
 #define QTX_MAX 1452      /* UDP payload */
@@ -39,8 +42,13 @@ struct tp_stream {
 	bool want_room;     /* writable() is owed */
 	bool write_reset;   /* we reset it */
 	bool stop_seen;     /* the peer stopped it, found while sending */
+	struct redun_tx out;
+	struct tp_stream *rnext, **rlink; /* those with something to repeat */
+	bool redun_due;     /* to be repeated as soon as window and pacer let it */
 
 	struct chunkq rx;   /* offered and not taken */
+	struct redun_rx in;
+	uint64_t rx_limit;  /* the peer may send below this offset */
 	bool can_read;
 	bool rx_fin;        /* FIN has arrived: rx holds all that is left */
 	bool rx_done;       /* FIN delivered, or reset, or stopped */
@@ -56,6 +64,19 @@ struct qheld { /* a batch that the carrier did not take */
 	struct tp_path path;
 	unsigned ecn;
 	size_t off, n, seg;
+};
+
+struct qredun_rec { /* a redundant datagram that has left */
+	uint64_t id, stream, end;
+};
+
+struct qredun_out { /* one that is to leave */
+	struct tp_stream *s;
+	uint64_t id, end;
+	size_t n;
+	uint8_t hdr[REDUN_HDR_MAX];
+	ngtcp2_vec v[QREDUN_PIECES];
+	size_t nv;
 };
 
 struct qdgram {
@@ -107,6 +128,9 @@ struct tp_conn {
 	bool any_resume, any_room, any_closing, any_stopped;
 	struct chunk_pool pool;
 	uint64_t window;                 /* connection-level receive window */
+	uint64_t rx_limit;               /* the peer may send so many bytes in all, ... */
+	uint64_t rx_merged;              /* ... and has sent so many that were in order */
+	bool let_in;                     /* server: tp_conn_set_window was called */
 	uint64_t max_bidi, max_uni;
 
 	/* connection IDs of a server */
@@ -128,6 +152,12 @@ struct tp_conn {
 	struct qdgram *dgrams;           /* ring of QDGRAM_SLOTS, made at first use */
 	unsigned dg_head, dg_n;
 
+	/* redundancy */
+	struct tp_stream *redun;         /* streams with something to repeat */
+	struct redun_budget redun_budget;
+	struct qredun_rec redun_recs[QREDUN_RECS];
+	uint64_t redun_seq;              /* number of the last datagram; 0: those of the layer above */
+
 	/* the end */
 	bool close_asked;
 	uint64_t close_by;               /* when it is sent at the latest; 0: not yet asked for */
@@ -146,6 +176,7 @@ struct tp_conn {
 
 	/* counters */
 	uint64_t bytes_tx, bytes_rx, pkts_tx, pkts_rx;
+	uint64_t redun_sent, redun_used; /* datagrams; bytes that they brought first */
 	uint64_t pkts_lost; /* with data of streams that are over, or datagrams */
 };
 
@@ -175,6 +206,7 @@ void qstream_over(struct tp_stream *s);      /* closed(), then free */
 void qstream_all_over(struct tp_conn *c);
 void qstream_reap(struct tp_conn *c);        /* those that became over inside a call */
 bool qstream_is_uni_id(int64_t id);
+struct tp_stream *qstream_find(const struct tp_conn *c, uint64_t id);
 
 /* stream_tx.c */
 void qstream_enqueue(struct tp_stream *s);
@@ -188,9 +220,41 @@ void qstream_tell_room(struct tp_conn *c);
 void qstream_write_over(struct tp_stream *s); /* after acked: nothing more to do on that side */
 
 /* stream_rx.c */
+/* What ngtcp2 brings: 0, or the connection has to end (after QERR_PROTO the reason is set). */
 int qstream_data(struct tp_stream *s, const uint8_t *p, size_t n, bool fin);
+/* The same for bytes that a datagram has brought, and that are merged already. QERR_NOMEM. */
+int qstream_early(struct tp_stream *s, const uint8_t *p, size_t n);
 void qstream_reset_by_peer(struct tp_stream *s, uint64_t code);
 void qstream_resume_all(struct tp_conn *c);
+
+/* All credit is granted through these two, which count it. */
+static inline void
+qcredit_conn(struct tp_conn *c, uint64_t n)
+{
+	ngtcp2_conn_extend_max_offset(c->ng, n);
+	c->rx_limit += n;
+}
+static inline void
+qcredit_stream(struct tp_stream *s, uint64_t n)
+{
+	ngtcp2_conn_extend_max_stream_offset(s->conn->ng, s->id, n);
+	s->rx_limit += n;
+}
+
+/* redun_rx.c: true: it was one of ours; *err is for ngtcp2 */
+bool qredun_input(struct tp_conn *c, const uint8_t *p, size_t n, int *err);
+
+/* redun_tx.c */
+void qredun_sent(struct tp_stream *s);       /* new bytes have left */
+void qredun_acked(struct tp_stream *s);
+void qredun_dgram_acked(struct tp_conn *c, uint64_t id);
+void qredun_leave(struct tp_stream *s);      /* nothing is to be repeated any more */
+void qredun_expired(struct tp_conn *c);
+uint64_t qredun_expiry(const struct tp_conn *c);
+/* The next datagram that is due; then one of the two below. */
+bool qredun_next(struct tp_conn *c, struct qredun_out *o);
+void qredun_left(struct tp_conn *c, const struct qredun_out *o);
+void qredun_skip(struct tp_conn *c, const struct qredun_out *o);
 
 /* cid.c */
 int qcid_new(struct tp_conn *c, ngtcp2_cid *cid, uint8_t *token, size_t len);

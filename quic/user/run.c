@@ -67,6 +67,7 @@ round_of(struct tp_conn *c)
 {
 	qcid_check_pool(c);
 	qtimer_expired(c);
+	qredun_expired(c);
 	tell_events(c);
 	if (!c->dead)
 		qstream_resume_all(c);

@@ -29,15 +29,7 @@ first_of(const struct tp_conn *c, enum tp_prio from, enum tp_prio to)
 	return NULL;
 }
 
-/* Datagrams come after what somebody waits for and before bulk. */
-static struct tp_stream *
-pick(const struct tp_conn *c, bool *dgram)
-{
-	struct tp_stream *s = first_of(c, TP_PRIO_CONTROL, TP_PRIO_INTERACTIVE);
-
-	*dgram = s == NULL && c->dg_n > 0;
-	return s != NULL || *dgram ? s : first_of(c, TP_PRIO_BULK, TP_PRIO_BULK);
-}
+enum source { FROM_STREAM, FROM_REDUN, FROM_DGRAM, FROM_NONE };
 
 static void
 dgram_pop(struct tp_conn *c)
@@ -53,11 +45,30 @@ struct fill {
 	size_t destlen;
 	ngtcp2_tstamp ts;
 	struct tp_stream *probe;
+	struct tp_stream *stream; /* the next source */
+	struct qredun_out redun;
 };
 
-static ngtcp2_ssize
-write_stream(struct tp_conn *c, struct fill *f, struct tp_stream *s)
+/* What somebody waits for, first for the first time, then what is repeated of it; the datagrams of
+ * the layer above; bulk. */
+static enum source
+pick(struct tp_conn *c, struct fill *f)
 {
+	f->stream = first_of(c, TP_PRIO_CONTROL, TP_PRIO_INTERACTIVE);
+	if (f->stream != NULL)
+		return FROM_STREAM;
+	if (c->redun != NULL && qredun_next(c, &f->redun))
+		return FROM_REDUN;
+	if (c->dg_n > 0)
+		return FROM_DGRAM;
+	f->stream = first_of(c, TP_PRIO_BULK, TP_PRIO_BULK);
+	return f->stream != NULL ? FROM_STREAM : FROM_NONE;
+}
+
+static ngtcp2_ssize
+write_stream(struct tp_conn *c, struct fill *f)
+{
+	struct tp_stream *s = f->stream;
 	ngtcp2_vec v[8];
 	ngtcp2_ssize n, taken = -1;
 	uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
@@ -95,6 +106,22 @@ write_dgram(struct tp_conn *c, struct fill *f)
 	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &v, d->n > 0, f->ts); /* no empty pieces */
 	if (accepted || n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
 		dgram_pop(c);
+	return n;
+}
+
+static ngtcp2_ssize
+write_redun(struct tp_conn *c, struct fill *f)
+{
+	struct qredun_out *o = &f->redun;
+	ngtcp2_ssize n;
+	int accepted = 0;
+
+	n = ngtcp2_conn_writev_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
+	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, o->id, o->v, o->nv, f->ts);
+	if (accepted)
+		qredun_left(c, o);
+	else if (n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
+		qredun_skip(c, o);
 	return n;
 }
 
@@ -158,18 +185,20 @@ saw_stop(struct tp_conn *c, struct fill *f, struct tp_stream *s)
 static ngtcp2_ssize
 fill_packet(struct tp_conn *c, struct fill *f)
 {
+	static ngtcp2_ssize (*const writers[])(struct tp_conn *, struct fill *) = {
+		[FROM_STREAM] = write_stream,
+		[FROM_REDUN] = write_redun,
+		[FROM_DGRAM] = write_dgram,
+		[FROM_NONE] = write_rest,
+	};
 	struct tp_stream *s;
+	enum source from;
 	ngtcp2_ssize n;
-	bool dgram;
 
 	for (;;) {
-		s = pick(c, &dgram);
-		if (s != NULL)
-			n = write_stream(c, f, s);
-		else if (dgram)
-			n = write_dgram(c, f);
-		else
-			n = write_rest(c, f);
+		from = pick(c, f);
+		s = f->stream;
+		n = writers[from](c, f);
 		if (n == 0 && s != NULL && no_credit(c, s))
 			continue;
 		if (n >= 0)
@@ -188,7 +217,7 @@ fill_packet(struct tp_conn *c, struct fill *f)
 			break;
 		case NGTCP2_ERR_INVALID_ARGUMENT:
 		case NGTCP2_ERR_INVALID_STATE:
-			if (!dgram)
+			if (from != FROM_DGRAM && from != FROM_REDUN)
 				return n;
 			break;
 		default:

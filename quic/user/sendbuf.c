@@ -82,6 +82,30 @@ sendbuf_peek(struct sendbuf *b, ngtcp2_vec *v, size_t nv, size_t max)
 	return k;
 }
 
+size_t
+sendbuf_range(const struct sendbuf *b, uint64_t off, ngtcp2_vec *v, size_t nv, size_t *n)
+{
+	const struct chunk *c;
+	uint64_t at = b->base;
+	size_t k = 0, left = *n, m;
+
+	if (left > b->sent - off)
+		left = (size_t)(b->sent - off);
+	*n = 0;
+	for (c = b->head; c != NULL && k < nv && left > 0; at += c->len, c = c->next) {
+		if (off >= at + c->len)
+			continue;
+		v[k].base = (uint8_t *)(uintptr_t)(c->p + (off - at));
+		m = (size_t)(at + c->len - off);
+		v[k].len = m = m < left ? m : left;
+		k++;
+		*n += m;
+		off += m;
+		left -= m;
+	}
+	return k;
+}
+
 void
 sendbuf_sent(struct sendbuf *b, size_t n)
 {

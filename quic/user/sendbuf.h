@@ -26,6 +26,9 @@ void sendbuf_commit(struct sendbuf *b, size_t n);
 size_t sendbuf_append(struct sendbuf *b, struct chunk_pool *pool, const uint8_t *p, size_t n);
 /* The next bytes to send, up to max, in at most nv pieces; returns the number of pieces. */
 size_t sendbuf_peek(struct sendbuf *b, ngtcp2_vec *v, size_t nv, size_t max);
+/* The bytes from this offset (at least acked) on, up to *n and to what was sent, in at most nv pieces;
+ * returns the number of pieces, and in *n what is in them. */
+size_t sendbuf_range(const struct sendbuf *b, uint64_t off, ngtcp2_vec *v, size_t nv, size_t *n);
 /* n more bytes have left. */
 void sendbuf_sent(struct sendbuf *b, size_t n);
 /* Everything before this offset is acknowledged. */

@@ -10,6 +10,22 @@ qstream_is_uni_id(int64_t id)
 	return (id & 2) != 0;
 }
 
+static uint64_t
+first_window(const struct tp_conn *c, int64_t id)
+{
+	return qstream_is_uni_id(id) ? c->lim.uni_window : c->lim.stream_window;
+}
+
+struct tp_stream *
+qstream_find(const struct tp_conn *c, uint64_t id)
+{
+	struct tp_stream *s;
+
+	for (s = c->streams; s != NULL && (uint64_t)s->id != id; s = s->next)
+		;
+	return s;
+}
+
 struct tp_stream *
 qstream_new(struct tp_conn *c, int64_t id, bool local)
 {
@@ -22,6 +38,7 @@ qstream_new(struct tp_conn *c, int64_t id, bool local)
 	s->id = id;
 	s->local = local;
 	s->prio = TP_PRIO_INTERACTIVE;
+	s->rx_limit = first_window(c, id);
 	s->can_write = local || !qstream_is_uni_id(id);
 	s->can_read = !local || !qstream_is_uni_id(id);
 	s->next = c->streams;
@@ -36,6 +53,7 @@ static void
 unlink_stream(struct tp_stream *s)
 {
 	qstream_dequeue(s);
+	qredun_leave(s);
 	if (s->conn->cursor == s)
 		s->conn->cursor = s->next;
 	*s->link = s->next;

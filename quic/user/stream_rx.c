@@ -3,16 +3,18 @@
 #include "common/base/err.h"
 #include "quic/user/conn_int.h"
 
+/* Returns credit for what the stream has brought and somebody has taken, or nobody will. */
 static void
-return_credit(struct tp_stream *s, size_t n)
+settle(struct tp_stream *s)
 {
 	struct tp_conn *c = s->conn;
+	uint64_t n = redun_rx_credit(&s->in, s->rx_done ? 0 : s->rx.n);
 
 	if (n == 0 || c->over || c->dead)
 		return;
-	ngtcp2_conn_extend_max_offset(c->ng, n);
+	qcredit_conn(c, n);
 	if (!s->ng_gone && !s->rx_fin)
-		ngtcp2_conn_extend_max_stream_offset(c->ng, s->id, n);
+		qcredit_stream(s, n);
 }
 
 /* Calls data(); how much was taken. */
@@ -33,38 +35,58 @@ offer(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 static void
 drop_rx(struct tp_stream *s)
 {
-	return_credit(s, s->rx.n);
 	chunkq_free(&s->rx, &s->conn->pool);
+	settle(s);
+}
+
+/* Offers new bytes, and keeps what is not taken. */
+static int
+give(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
+{
+	size_t taken;
+	int r = 0;
+
+	if (s->rx.n == 0 && s->ops != NULL && s->ops->data != NULL) {
+		taken = offer(s, p, n, fin);
+		if (s->conn->dead)
+			return 0;
+		if (taken == n && fin)
+			s->rx_done = true;
+		if (taken > 0)
+			p += taken;
+		n -= taken;
+	}
+	/* Stopped meanwhile: the rest is dropped. */
+	if (n > 0 && !s->rx_done)
+		r = chunkq_append(&s->rx, &s->conn->pool, p, n);
+	settle(s);
+	return r;
 }
 
 int
 qstream_data(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 {
-	size_t taken;
+	uint64_t merged = s->in.merged;
+	size_t known = redun_rx_stream(&s->in, n);
 
-	if (s->rx_done) {
-		return_credit(s, n);
+	s->conn->rx_merged += s->in.merged - merged;
+	if (fin && s->in.merged > s->in.stream) { /* a datagram has brought what goes beyond the end */
+		qclose_liberr(s->conn, NGTCP2_ERR_FINAL_SIZE);
+		return QERR_PROTO;
+	}
+	if (fin && !s->rx_done)
+		s->rx_fin = true;
+	if (s->rx_done || (known == n && !fin)) {
+		settle(s);
 		return 0;
 	}
-	if (fin)
-		s->rx_fin = true;
-	if (s->rx.n == 0 && s->ops != NULL && s->ops->data != NULL) {
-		taken = offer(s, p, n, fin);
-		if (s->conn->dead)
-			return 0;
-		if (s->rx_done) { /* stopped meanwhile: the rest is dropped */
-			return_credit(s, n);
-			return 0;
-		}
-		return_credit(s, taken);
-		if (taken == n) {
-			s->rx_done = fin;
-			return 0;
-		}
-		p += taken;
-		n -= taken;
-	}
-	return n > 0 ? chunkq_append(&s->rx, &s->conn->pool, p, n) : 0;
+	return give(s, known > 0 ? p + known : p, n - known, fin);
+}
+
+int
+qstream_early(struct tp_stream *s, const uint8_t *p, size_t n)
+{
+	return give(s, p, n, false);
 }
 
 /* Offers what was kept, until something is left over again. */
@@ -86,7 +108,7 @@ offer_kept(struct tp_stream *s)
 			break;
 		}
 		chunkq_consume(&s->rx, &s->conn->pool, taken);
-		return_credit(s, taken);
+		settle(s);
 		if (taken < n)
 			return;
 		s->rx_done = fin;

@@ -179,6 +179,8 @@ void
 qstream_sent(struct tp_stream *s, size_t n, bool fin)
 {
 	sendbuf_sent(&s->tx, n);
+	if (n > 0)
+		qredun_sent(s);
 	if (fin) {
 		s->fin_sent = true;
 		s->fin_alone = n == 0;
@@ -212,6 +214,7 @@ qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame)
 {
 	s->conn->jolt = false; /* the loss timer starts anew */
 	sendbuf_ack(&s->tx, &s->conn->pool, offset);
+	qredun_acked(s);
 	if (fin_frame)
 		s->fin_acked = true;
 	if (all_acked(s) && (s->fin_acked || !s->fin_alone) && s->can_write && !s->write_reset)

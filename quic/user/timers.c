@@ -64,6 +64,9 @@ qconn_expiry(const struct tp_conn *c)
 		return t; /* the carrier is full: qconn_writable */
 	if (c->jolt && qpath_may_send(c) && c->jolt_at < t)
 		t = c->jolt_at;
+	e = qredun_expiry(c);
+	if (e < t)
+		t = e;
 	e = ngtcp2_conn_get_expiry(c->ng);
 	if (e == UINT64_MAX)
 		return t;

@@ -191,6 +191,8 @@ hostile_run(bool as_server, const uint8_t *p, size_t n)
 		raw_server_init(&a->r, QUIC_ALPN);
 	tp_conn_set_ops(a->r.c, &conn_ops, a);
 	raw_run(&a->r, 6);
+	if (n % 4 != 0)
+		tp_conn_set_window(a->r.c, 1 << 17);
 	open_some(a);
 	while (n >= 2 && a->r.c != NULL) {
 		len = (size_t)p[0] << 8 | p[1];

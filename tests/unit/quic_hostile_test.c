@@ -108,6 +108,26 @@ ack(struct buf *b, uint64_t type)
 		buf_put_varint(b, rnd(100));
 }
 
+/* Flow 0 is the transport's own: bytes of a stream. */
+static void
+datagram(struct buf *b, uint64_t type)
+{
+	uint64_t n = rnd(200);
+	struct buf d;
+
+	buf_init(&d, 1024);
+	if (rnd(2)) {
+		buf_put_varint(&d, 0);
+		buf_put_varint(&d, stream_id(false));
+		buf_put_varint(&d, rnd(20) ? rnd(400) : number());
+	}
+	bytes(&d, (size_t)n);
+	if (type == 0x31)
+		buf_put_varint(b, buf_len(&d));
+	buf_put(b, buf_data(&d), buf_len(&d));
+	buf_free(&d);
+}
+
 static void
 frame(struct buf *b)
 {
@@ -150,10 +170,7 @@ frame(struct buf *b)
 		break;
 	case 0x30:
 	case 0x31:
-		n = rnd(200);
-		if (type == 0x31)
-			buf_put_varint(b, n);
-		bytes(b, (size_t)n);
+		datagram(b, type);
 		break;
 	default:
 		if (type >= 8 && type < 16) {

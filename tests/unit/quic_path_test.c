@@ -119,10 +119,10 @@ test_move_at_limit(void **state)
 		tp_stream_fin(down->s);
 		simpair_run(&p, (1 + i) * NS_PER_MS);
 		simnet_rebind(&p.net, false);
-		tp_conn_datagram(simpeer_conn(&p.cl), pattern, 1000);
+		tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 1000);
 		simpair_run(&p, (20 + 10 * i) * NS_PER_MS);
 		simnet_rebind(&p.net, false);
-		tp_conn_datagram(simpeer_conn(&p.cl), pattern, 100);
+		tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 100);
 		simpair_run(&p, 15 * NS_PER_MS);
 		p.net.link[SIM_SERVER].down = false;
 		tp_conn_set_keepalive(simpeer_conn(&p.cl), NS_PER_S);

@@ -482,16 +482,19 @@ test_datagrams(void **state)
 	simpair_run(&p, NS_PER_S);
 	max = tp_conn_datagram_max(simpeer_conn(&p.cl));
 	assert_true(max >= 1100 && max <= 1452);
-	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern, max + 1), QERR_TOOBIG);
-	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern, max), 0);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, max + 1), QERR_TOOBIG);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, max), 0);
 	simpair_run(&p, NS_PER_S);
 	assert_int_equal(p.sv.dgrams, 1);
 	assert_int_equal(p.sv.dgram_n, max);
-	assert_memory_equal(p.sv.dgram, pattern, max);
+	assert_memory_equal(p.sv.dgram, pattern + 1, max);
+	/* Flow 0 is not for the layer above. */
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), "\0x", 2), QERR_INVAL);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), "\x40\0x", 3), QERR_INVAL);
 	/* A queue that is full says so, and what it took arrives. */
-	for (i = 0; tp_conn_datagram(simpeer_conn(&p.cl), pattern, 100) == 0; i++)
+	for (i = 0; tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 100) == 0; i++)
 		assert_true(i < 10000);
-	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern, 100), QERR_AGAIN);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 100), QERR_AGAIN);
 	simpair_run(&p, NS_PER_S);
 	assert_int_equal(p.sv.dgrams, 1 + i);
 	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.sv), "", 0), 0);
