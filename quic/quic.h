@@ -73,6 +73,8 @@ struct quic_server_cfg {
 int quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
     const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg);
 void quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
+/* Who mints them is another one now: what need_cids asked for will not come, ask again. */
+void quic_server_ask_cids(struct tp_conn *c);
 /* A steered datagram (by the listener). Streams' and handshake events come from inside this call;
  * what they write leaves from the loop. */
 void quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn,

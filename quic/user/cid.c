@@ -72,6 +72,13 @@ qconn_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n)
 	qc_wake(c);
 }
 
+void
+qconn_ask_cids(struct tp_conn *c)
+{
+	c->cids_asked = false;
+	qc_wake(c);
+}
+
 static bool
 is_ours(const struct tp_conn *c, const uint8_t *id, size_t len)
 {

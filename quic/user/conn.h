@@ -41,6 +41,7 @@ int qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
     uint64_t now, const struct qconn_host *host, void *host_arg);
 void *qconn_host_arg(const struct tp_conn *c);
 void qconn_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
+void qconn_ask_cids(struct tp_conn *c);
 
 /* A datagram came. Follow a batch of these with one qconn_run. 0 or QERR_CLOSED. */
 int qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,

@@ -24,9 +24,14 @@ enum smsg_type {
 	SL_SLOT_GONE,     /* S>L struct smsg_slot: its monitor has ended */
 	SL_LOG,           /* L>S struct smsg_log */
 	SL_EXPIRED,       /* L>S struct smsg_slot: its address was not validated in time: end it */
+	SL_ADOPT,         /* S>L 1 fd (listener's end of a LN channel): struct smsg_adopt: of a former listener */
 	/* supervisor - monitor */
 	SM_INIT = 20,     /* S>M once, 1 fd (net's end of the LN channel): struct smsg_minit */
 	SM_AUTHED,        /* M>S once, empty */
+	/* the same over the named socket (regsock.h), when the listener has ended or was restarted */
+	SM_REGISTER,      /* M>S once: struct smsg_register */
+	SM_LISTENER,      /* S>M once, 1 fd (net's end of a new LN channel), empty */
+	SM_REFUSED,       /* S>M once: struct smsg_text: it cannot be taken over, and why */
 	/* monitor - net */
 	MN_INIT = 40,     /* M>N once, 1 fd (LN channel): struct smsg_ninit */
 	MN_SOCKET,        /* M>N 1 fd (connected UDP socket): struct smsg_path */
@@ -42,6 +47,8 @@ enum smsg_type {
 	MN_LOG,           /* N>M struct smsg_log */
 	MN_CLOSED,        /* N>M once: struct smsg_text: why the connection ended, for the log */
 	MN_END,           /* M>N struct smsg_end: close the connection */
+	MN_LISTENER_GONE, /* N>M empty: the LN channel has ended */
+	MN_LISTENER,      /* M>N 1 fd (net's end of a new LN channel), empty */
 	/* listener - net */
 	LN_DGRAM = 60,    /* L>N struct smsg_dgram */
 	LN_SEND,          /* N>L struct smsg_dgram: send it from the socket of dgram.path.local */
@@ -90,6 +97,7 @@ struct smsg_linit {
 	uint8_t server_id[4];
 	char *chroot_dir;               /* "" none (user mode) */
 	uint32_t uid, gid;              /* to change to; 0: stay */
+	uint64_t orphan_ns;             /* so long, slots that nobody has may still be registered */
 	struct smsg_limits limits;
 };
 struct smsg_dgram {
@@ -108,6 +116,21 @@ struct smsg_admit {
 	uint8_t steered;                /* 1: another connection has this 4-tuple, or too many sockets: no connected socket */
 	struct smsg_cids cids;          /* cids.v[0] is the one to use as source connection ID */
 };
+/* Of the messages that a monitor and its net exchange with a listener and supervisor that may be of
+ * another build: raise it when SM_REGISTER, SM_LISTENER or an LN message changes. */
+#define SMSG_LN_VERSION 1
+struct smsg_register {
+	uint32_t version;               /* SMSG_LN_VERSION */
+	uint32_t slot;
+	struct tp_path path;            /* in use */
+	uint8_t authed;
+	uint8_t steered;                /* 1: no connected socket */
+};
+struct smsg_adopt {
+	uint32_t slot;
+	struct tp_path path;
+	uint8_t authed, steered;
+};
 struct smsg_minit {
 	struct smsg_admit admit;
 	struct bytes host_sk;           /* 64 bytes: seed and public key */
@@ -116,6 +139,7 @@ struct smsg_minit {
 	uint8_t log_stderr, log_level;  /* where the monitor logs, besides the configuration */
 	char *log_file;                 /* "" none */
 	char *account;                  /* unprivileged account */
+	char *run_dir;                  /* where the named socket is; "" none */
 	uint8_t debug;
 };
 struct smsg_ninit {
@@ -188,6 +212,8 @@ SMSG_PAIR(linit)
 SMSG_PAIR(dgram)
 SMSG_PAIR(cids)
 SMSG_PAIR(admit)
+SMSG_PAIR(register)
+SMSG_PAIR(adopt)
 SMSG_PAIR(minit)
 SMSG_PAIR(ninit)
 SMSG_PAIR(auth)

@@ -20,7 +20,8 @@ struct front {
 	struct slots *slots;
 	struct smsg_limits limits;
 	uint8_t token_key[REPLY_TOKEN_KEY];
-	uint32_t first_id, next_id; /* slots of this listener's life */
+	uint32_t next_id;	    /* slot given last */
+	uint64_t orphans_until;	    /* connections of a former listener may still come to be adopted */
 	uint32_t unvalidated;	    /* slots without a validated address */
 	uint32_t starting;	    /* validated, user not known yet: what MaxStartups counts */
 	uint32_t connected;	    /* slots with a connected socket */
@@ -48,7 +49,8 @@ front_new(struct front **out, const struct smsg_linit *init, uint64_t now,
 	f->limits = init->limits;
 	memcpy(f->token_key, init->token_key, sizeof(f->token_key));
 	/* Numbers differ from those of a former listener, whose connections may live on. */
-	f->first_id = f->next_id = randombytes_random();
+	f->next_id = randombytes_random();
+	f->orphans_until = now + init->orphan_ns;
 	budget_init(&f->resets, 100, 100, now);
 	budget_init(&f->versions, 100, 100, now);
 	budget_init(&f->closes, 1000, 100, now);
@@ -115,13 +117,21 @@ forget(struct front *f, struct slot *s)
 	slots_remove(f->slots, &s);
 }
 
+/* 0 is in the connection IDs of Retry, which are nobody's; others may be adopted connections'. */
+static void
+pick_id(struct front *f)
+{
+	do
+		f->next_id++;
+	while (f->next_id == 0 || slots_find(f->slots, f->next_id) != NULL);
+}
+
 static struct slot *
 make_slot(struct front *f, const struct input *in, const struct quic_cid *dcid, bool validated)
 {
 	struct slot *s;
 
-	if (++f->next_id == 0) /* 0 is in the connection IDs of Retry, which are nobody's */
-		f->next_id++;
+	pick_id(f);
 	/* A path that another connection's socket takes already can only be steered. */
 	bool steered = in->from != NULL || f->connected >= FRONT_CONNECTED ||
 		       slots_has_path(f->slots, &in->d->path);
@@ -193,6 +203,52 @@ front_gone(struct front *f, uint32_t id)
 		return;
 	f->ops->release(f->arg, s);
 	forget(f, s);
+}
+
+static struct slot *
+new_adopted(struct front *f, const struct smsg_adopt *m, uint64_t now)
+{
+	const struct quic_cid none = {0};
+	struct slot *s = slots_add(f->slots, m->slot, &m->path, &none);
+
+	if (s == NULL)
+		return NULL;
+	s->adopted = s->validated = true;
+	s->authed = m->authed != 0;
+	s->steered = m->steered != 0;
+	s->expires = now;
+	if (!s->authed)
+		f->starting++;
+	if (!s->steered)
+		f->connected++;
+	return s;
+}
+
+int
+front_adopt(struct front *f, const struct smsg_adopt *m, uint64_t now, struct slot **out)
+{
+	struct slot *s = slots_find(f->slots, m->slot);
+
+	if (m->slot == 0)
+		return QERR_INVAL;
+	if (s != NULL && !s->hung_up)
+		return QERR_EXISTS;
+	if (s == NULL && (s = new_adopted(f, m, now)) == NULL)
+		return QERR_NOMEM;
+	if (m->authed)
+		front_authed(f, m->slot);
+	slot_note_remote(s, &m->path.remote);
+	s->hung_up = false;
+	*out = s;
+	return 0;
+}
+
+void
+front_hung_up(struct front *f, struct slot *s)
+{
+	s->hung_up = true;
+	if (s->adopted && s->authed)
+		front_gone(f, s->id);
 }
 
 uint64_t
@@ -359,18 +415,17 @@ input_version(struct front *f, const struct input *in, const ngtcp2_version_cid 
 		answer(f, in, out, reply_versions(out, sizeof(out), vc));
 }
 
-/* A packet of a connection that nobody here has. Connections of a former listener (same keys,
- * other numbers) may live on in their own processes, on paths that this listener does not see:
- * no reset. */
+/* A packet of a connection that nobody here has. Connections of a former listener live on in their
+ * own processes, and their monitors are on their way here: until they have had the time for it, no
+ * reset ends one. */
 static void
-input_orphan(struct front *f, const struct input *in, const ngtcp2_version_cid *vc, bool ours,
-    uint32_t slot)
+input_orphan(struct front *f, const struct input *in, const ngtcp2_version_cid *vc, bool ours)
 {
 	uint8_t out[REPLY_MAX], token[QUIC_TOKEN_LEN];
 
 	if (vc->dcid[0] != CID_FIRST || in->d->data.n <= REPLY_RESET_MIN)
 		return;
-	if (ours && slot != 0 && slot - f->first_id > f->next_id - f->first_id)
+	if (ours && in->now < f->orphans_until)
 		return;
 	if (!budget_take(&f->resets, in->now))
 		return;
@@ -399,7 +454,7 @@ input(struct front *f, const struct input *in)
 	if (s != NULL && err == 0)
 		deliver(f, s, in);
 	else if ((p->p[0] & SHORT_BIT) == 0)
-		input_orphan(f, in, &vc, ours, id);
+		input_orphan(f, in, &vc, ours);
 	else if (vc.version == 0)
 		return; /* Version Negotiation is for clients; answering could go on for ever */
 	else if (err != 0 || vc.version != NGTCP2_PROTO_VER_V1)

@@ -43,6 +43,13 @@ void front_validated(struct front *f, struct slot *s);
 /* The user is known; the process has ended. Unknown numbers are passed over. */
 void front_authed(struct front *f, uint32_t id);
 void front_gone(struct front *f, uint32_t id);
+/* A connection of a former listener. *out is its slot, whose owner is for the caller to set; one that
+ * is there already, and has hung up, is given again. QERR_EXISTS: the number is a live connection's;
+ * QERR_INVAL: 0 is nobody's; QERR_NOMEM. */
+int front_adopt(struct front *f, const struct smsg_adopt *m, uint64_t now, struct slot **out);
+/* The channel of a slot has ended. One that a former listener admitted is gone with it: nobody else
+ * says so once its user is known. */
+void front_hung_up(struct front *f, struct slot *s);
 /* Fresh connection IDs for a slot; *out is to be freed with smsg_free_cids. QERR_NOMEM,
  * QERR_CRYPTO. */
 int front_cids(struct front *f, const struct slot *s, uint32_t count, struct smsg_cids *out);

@@ -130,6 +130,7 @@ static void
 net_closed(void *ctx, int err)
 {
 	struct conn *c = ctx;
+	struct listener *l = c->l;
 
 	if (err != 0) /* an address that may be forged is not for the log */
 		log_error("channel of a connection from %s: %s",
@@ -137,6 +138,7 @@ net_closed(void *ctx, int err)
 				       : "an unproven address",
 		    qerr_str(err));
 	ipc_free(&c->ipc);
+	front_hung_up(l->front, c->slot);
 }
 
 /* ---- what the front wants ---- */
@@ -149,29 +151,25 @@ front_send_out(void *arg, const struct tp_path *path, unsigned ecn, const uint8_
 	(void)lsocks_send(l->socks, path, ecn, p, n);
 }
 
+/* Takes the channel over, also on failure. */
 static int
-conn_new(struct listener *l, struct slot *s, int *peer)
+conn_new(struct listener *l, struct slot *s, int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int pair[2], err = QERR_NOMEM;
+	int err;
 
-	if (c == NULL)
+	if (c == NULL) {
+		fd_close(&fd);
 		return QERR_NOMEM;
-	if ((err = ipc_pair(pair)) != 0)
-		goto fail;
+	}
 	c->l = l;
 	c->slot = s;
-	err = ipc_new(&c->ipc, l->ev, pair[0], net_rows, sizeof(net_rows) / sizeof(net_rows[0]),
-	    c, net_closed);
-	if (err != 0) {
-		fd_close(&pair[1]);
-		goto fail;
-	}
-	s->owner = c;
-	*peer = pair[1];
-	return 0;
-fail:
-	free(c);
+	err = ipc_new(&c->ipc, l->ev, fd, net_rows, sizeof(net_rows) / sizeof(net_rows[0]), c,
+	    net_closed);
+	if (err != 0)
+		free(c);
+	else
+		s->owner = c;
 	return err;
 }
 
@@ -192,14 +190,18 @@ static int
 front_admit(void *arg, struct slot *s, const struct smsg_admit *m)
 {
 	struct listener *l = arg;
-	int peer, err = conn_new(l, s, &peer);
+	int pair[2], err = ipc_pair(pair);
 
 	if (err != 0)
 		return err;
+	if ((err = conn_new(l, s, pair[0])) != 0) {
+		fd_close(&pair[1]);
+		return err;
+	}
 	buf_reset(&l->out);
 	if ((err = smsg_put_admit(&l->out, m)) == 0)
-		err = ipc_send(l->sup, SL_ADMIT, &l->out, &peer, 1);
-	fd_close(&peer);
+		err = ipc_send(l->sup, SL_ADMIT, &l->out, &pair[1], 1);
+	fd_close(&pair[1]);
 	if (err != 0)
 		front_release(l, s);
 	else
@@ -343,6 +345,30 @@ sup_gone(void *ctx, struct rd *body, int *fds)
 	return err;
 }
 
+/* Where it is not taken, the channel closes, and its other end tries again. */
+static int
+sup_adopt(void *ctx, struct rd *body, int *fds)
+{
+	struct listener *l = ctx;
+	struct smsg_adopt m;
+	struct slot *s;
+	int fd = fds[0], err = smsg_get_adopt(body, &m);
+
+	if (err != 0)
+		return err;
+	if ((err = front_adopt(l->front, &m, ev_now(l->ev), &s)) == 0) {
+		front_release(l, s); /* a channel that broke */
+		fds[0] = -1;
+		if ((err = conn_new(l, s, fd)) != 0)
+			front_gone(l->front, m.slot);
+	}
+	if (err != 0)
+		log_error("cannot take over the connection from %s: %s",
+		    addr_show(&m.path.remote), qerr_str(err));
+	smsg_free_adopt(&m);
+	return 0;
+}
+
 /* Each connection is a descriptor here. */
 static void
 raise_descriptors(void)
@@ -380,6 +406,7 @@ static const struct ipc_row sup_rows[] = {
     {SL_GO, "SL_GO", PHASE_SET_UP, 1, 0, sup_go},
     {SL_SLOT_AUTHED, "SL_SLOT_AUTHED", PHASE_RUN, 0, 0, sup_authed},
     {SL_SLOT_GONE, "SL_SLOT_GONE", PHASE_RUN, 0, 0, sup_gone},
+    {SL_ADOPT, "SL_ADOPT", PHASE_RUN, 0, 1, sup_adopt},
 };
 
 /* Connections go on in their own processes, on their own sockets. */

@@ -20,6 +20,8 @@ struct slot {
 	bool authed;
 	bool steered; /* has no connected socket */
 	bool expired;
+	bool adopted; /* of a former listener */
+	bool hung_up; /* its channel has ended */
 	uint64_t expires;		   /* ns; while not validated */
 	struct addr remotes[SLOT_REMOTES]; /* the last ones that it was sent datagrams from */
 	unsigned nremotes;

@@ -93,6 +93,8 @@ begin_end(struct monitor *m)
 		return;
 	monitor_set_phase(m, PH_ENDING);
 	ev_timer_stop(m->grace);
+	if (m->reg_timer)
+		ev_timer_stop(m->reg_timer);
 	if (!m->kill && ev_timer_new(&m->kill, m->ev, on_kill, m) < 0) {
 		if (m->net_pid > 0)
 			(void)kill(m->net_pid, SIGKILL);
@@ -216,6 +218,8 @@ monitor_tear_down(struct monitor *m)
 	ipc_free(&m->net);
 	ipc_free(&m->broker);
 	ipc_free(&m->sup);
+	ipc_free(&m->reg);
+	ev_timer_free(&m->reg_timer);
 	ev_timer_free(&m->grace);
 	ev_timer_free(&m->kill);
 	ev_signal_free(&m->sigchld);

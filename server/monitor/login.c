@@ -261,5 +261,9 @@ monitor_login(struct monitor *m)
 	r = say_ok(m);
 	if (r == 0 && m->sup)
 		(void)ipc_send(m->sup, SM_AUTHED, NULL, NULL, 0);
+	if (r == 0 && m->reg)
+		(void)ipc_send(m->reg, SM_AUTHED, NULL, NULL, 0);
+	if (!m->listener_gone)
+		ipc_free(&m->reg);
 	return r;
 }

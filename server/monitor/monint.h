@@ -33,8 +33,12 @@ struct monitor {
 	const struct monitor_ops *ops;
 	struct ev *ev;
 	struct ipc *sup, *net, *broker;
+	struct ipc *reg;              /* register.c: to the supervisor of now */
 	struct ev_signal *sigchld, *sigterm, *sigint;
-	struct ev_timer *grace, *kill;
+	struct ev_timer *grace, *kill, *reg_timer;
+	uint64_t reg_delay;           /* before the next try, ns */
+	uint64_t reg_since;           /* when the last one succeeded */
+	bool listener_gone;
 
 	struct smsg_minit init;       /* without what points into the message */
 	bool have_init;
@@ -51,6 +55,7 @@ struct monitor {
 	bool logged_in;               /* authenticated, and the session is set up */
 	bool banner_sent;
 	bool net_started;
+	bool steered;                 /* the path in use has no socket of its own */
 	struct mpam *pam;
 	struct login *logins;
 	size_t nlogins;
@@ -65,6 +70,8 @@ struct monitor {
 
 /* start.c: SM_INIT, then the connection's process. */
 int monitor_set_up(struct monitor *m, int fd);
+/* register.c: the listener of this connection has ended: finds the next one. May be called again. */
+void monitor_register(struct monitor *m);
 /* end.c */
 void monitor_set_phase(struct monitor *m, unsigned phase);
 /* Closes the connection with a code and reason, then ends the monitor; may be called again. */

@@ -81,6 +81,7 @@ on_validated(void *ctx, struct rd *body, int *fds)
 	log_verbose("Connection from %s on %s", addr_show(&m->env.path.remote),
 	    addr_str(&m->env.path.local, local));
 	monitor_set_phase(m, PH_AUTH);
+	monitor_register(m);
 	return 0;
 }
 
@@ -197,6 +198,7 @@ send_path(struct monitor *m, const struct tp_path *path)
 	struct smsg_path p = {.path = *path};
 	struct buf b;
 	int fd = path_socket(m, path);
+	m->steered = fd < 0;
 	buf_init(&b, IPC_BODY_MAX);
 	int r = smsg_put_path(&b, &p);
 	if (r == 0 && fd >= 0)
@@ -261,6 +263,19 @@ on_path(void *ctx, struct rd *body, int *fds)
 	return r;
 }
 
+static int
+on_listener_gone(void *ctx, struct rd *body, int *fds)
+{
+	(void)fds;
+	struct monitor *m = ctx;
+	int r = rd_end(body);
+	if (r < 0)
+		return r;
+	m->listener_gone = true;
+	monitor_register(m);
+	return 0;
+}
+
 /* ---- log and end ---------------------------------------------------------------------------- */
 
 static int
@@ -293,6 +308,7 @@ const struct ipc_row monitor_net_rows[] = {
 	{MN_VALIDATED, "MN_VALIDATED", PH_HANDSHAKE | PH_ENDING, 1, 0, on_validated},
 	{MN_AUTH, "MN_AUTH", PH_AUTH | PH_ENDING, 0, 0, on_auth},
 	{MN_PATH, "MN_PATH", PH_AUTH | PH_SESSION | PH_ENDING, 0, 0, on_path},
+	{MN_LISTENER_GONE, "MN_LISTENER_GONE", PH_ANY, 0, 0, on_listener_gone},
 	{MN_LOG, "MN_LOG", PH_ANY, 0, 0, on_log},
 	{MN_CLOSED, "MN_CLOSED", PH_ANY, 1, 0, on_closed},
 };

@@ -129,10 +129,12 @@ send_init(struct monitor *m, int listener_fd)
 static int
 send_socket(struct monitor *m)
 {
-	if (m->init.admit.steered)
+	m->steered = m->init.admit.steered;
+	if (m->steered)
 		return 0;
 	int fd = udpsock_connected(&m->init.admit.path);
 	if (fd < 0) {
+		m->steered = true;
 		log_debug("no socket of its own: %s", qerr_str(QERR_SYS));
 		return 0;
 	}

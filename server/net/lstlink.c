@@ -1,5 +1,5 @@
-/* The channel to the listener. The connection outlives it: a new listener takes the port
- * over, and what arrives on the connected socket needs none. */
+/* The channel to the listener. The connection outlives it: what arrives on the connected socket
+ * needs none, and the monitor gets a channel to the next one, which takes the port over. */
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "server/net/net.h"
@@ -49,6 +49,7 @@ on_listener_gone(void *ctx, int err)
 	(void)err;
 	log_debug("the listener has ended; the connection goes on without it");
 	ipc_free(&net->listener);
+	monlink_listener_gone(net);
 }
 
 int
@@ -56,6 +57,19 @@ lstlink_open(struct net *net, int fd)
 {
 	return ipc_new(&net->listener, net->ev, fd, rows, sizeof(rows) / sizeof(rows[0]), net,
 	    on_listener_gone);
+}
+
+int
+lstlink_replace(struct net *net, int fd)
+{
+	int r;
+
+	ipc_free(&net->listener);
+	r = lstlink_open(net, fd);
+	/* What the former one was asked for and did not give. */
+	if (r == 0 && net->conn != NULL && !net->over)
+		quic_server_ask_cids(net->conn);
+	return r;
 }
 
 void

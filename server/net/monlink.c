@@ -125,6 +125,17 @@ on_end(void *ctx, struct rd *body, int *fds)
 	return 0;
 }
 
+static int
+on_listener(void *ctx, struct rd *body, int *fds)
+{
+	int fd = fds[0], r = rd_end(body);
+
+	if (r < 0)
+		return r;
+	fds[0] = -1;
+	return lstlink_replace(ctx, fd);
+}
+
 static const struct ipc_row rows[] = {
 	{MN_INIT, "MN_INIT", PHASE_INIT, 1, 1, on_init},
 	{MN_SOCKET, "MN_SOCKET", PHASE_SETUP | PHASE_RUN, 0, 1, on_socket},
@@ -134,6 +145,7 @@ static const struct ipc_row rows[] = {
 	{MN_BANNER, "MN_BANNER", PHASE_RUN, 0, 0, on_banner},
 	{MN_BROKER, "MN_BROKER", PHASE_RUN, 1, 1, on_broker},
 	{MN_END, "MN_END", PHASE_RUN, 0, 0, on_end},
+	{MN_LISTENER, "MN_LISTENER", PHASE_RUN, 0, 1, on_listener},
 };
 
 /* Without its monitor a connection cannot go on: nobody would log it, or end it. */
@@ -237,6 +249,15 @@ monlink_path(struct net *net, const struct tp_path *path)
 	/* Without the monitor's leave the connection must not go on from there. */
 	if (send_body(net, MN_PATH, &b, smsg_put_path(&b, &m)) < 0)
 		net_close(net, TP_E_INTERNAL, "the client's new address cannot be checked");
+}
+
+void
+monlink_listener_gone(struct net *net)
+{
+	struct buf b;
+
+	buf_init(&b, 0);
+	(void)send_body(net, MN_LISTENER_GONE, &b, 0);
 }
 
 int

@@ -105,9 +105,12 @@ void monlink_validated(struct net *net);
 void monlink_path(struct net *net, const struct tp_path *path);
 /* QERR_AGAIN: not yet, the monitor has not read what came before. */
 int monlink_closed(struct net *net, const char *text);
+void monlink_listener_gone(struct net *net);
 
 /* ---- lstlink.c: the channel to the listener */
 int lstlink_open(struct net *net, int fd);
+/* In the place of one that has ended. 0, or QERR_*. */
+int lstlink_replace(struct net *net, int fd);
 void lstlink_validated(struct net *net);
 void lstlink_need_cids(struct net *net, unsigned count);
 /* LN_SEND or LN_FOREIGN; best effort. */

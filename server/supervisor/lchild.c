@@ -182,6 +182,12 @@ lchild_slot_gone(struct lchild *l, uint32_t slot)
 	slot_message(l, SL_SLOT_GONE, slot);
 }
 
+int
+lchild_adopt(struct lchild *l, const struct smsg_adopt *m, int fd)
+{
+	return send_out(l, SL_ADOPT, smsg_put_adopt(&l->out, m), &fd);
+}
+
 void
 lchild_add_socket(struct lchild *l, const struct sock *s)
 {

@@ -33,6 +33,8 @@ pid_t lchild_pid(const struct lchild *l);
 /* Each is best effort: where the channel fails, gone follows. */
 void lchild_authed(struct lchild *l, uint32_t slot);
 void lchild_slot_gone(struct lchild *l, uint32_t slot);
+/* A connection of a former listener; fd, its channel, stays the caller's. QERR_*: not sent. */
+int lchild_adopt(struct lchild *l, const struct smsg_adopt *m, int fd);
 void lchild_add_socket(struct lchild *l, const struct sock *s);
 void lchild_drop_socket(struct lchild *l, const struct addr *a);
 void lchild_limits(struct lchild *l, const struct smsg_limits *m);

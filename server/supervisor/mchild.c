@@ -219,6 +219,34 @@ mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot)
 			(void)kill(c->pid, SIGTERM);
 }
 
+static struct mchild *
+find_pid(const struct mchildren *m, pid_t pid)
+{
+	struct mchild *c = m->first;
+
+	while (c != NULL && c->pid != pid)
+		c = c->next;
+	return c;
+}
+
+void
+mchildren_move(struct mchildren *m, pid_t pid, uint64_t generation)
+{
+	struct mchild *c = find_pid(m, pid);
+
+	if (c != NULL)
+		c->generation = generation;
+}
+
+void
+mchildren_authed(struct mchildren *m, pid_t pid)
+{
+	struct mchild *c = find_pid(m, pid);
+
+	if (c != NULL)
+		c->authed = true;
+}
+
 bool
 mchildren_reaped(
     struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot)

@@ -26,6 +26,10 @@ int mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_
 void mchildren_keep_spare(struct mchildren *m, bool keep_stderr);
 /* Ends the one of a slot before the user is known. */
 void mchildren_expire(struct mchildren *m, uint64_t generation, uint32_t slot);
+/* One of ours, by its process, is a later listener's now, who has its slot. */
+void mchildren_move(struct mchildren *m, pid_t pid, uint64_t generation);
+/* Its user is known, which it has said elsewhere. */
+void mchildren_authed(struct mchildren *m, pid_t pid);
 /* A child was reaped. True if it was a monitor: of which slot. */
 bool mchildren_reaped(
     struct mchildren *m, pid_t pid, int status, uint64_t *generation, uint32_t *slot);

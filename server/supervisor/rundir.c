@@ -13,6 +13,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "server/ipc/regsock.h"
 #include "server/supervisor/rundir.h"
 
 #define KEYS_FILE  "keys"
@@ -73,12 +74,12 @@ make_parents(char *path)
 }
 
 static int
-make_empty(const char *dir)
+make_in(const char *dir, const char *name, mode_t mode)
 {
-	char *empty = str_printf("%s/empty", dir);
-	int err = empty != NULL ? make_dir(empty, 0755) : QERR_NOMEM;
+	char *path = str_printf("%s/%s", dir, name);
+	int err = path != NULL ? make_dir(path, mode) : QERR_NOMEM;
 
-	free(empty);
+	free(path);
 	return err;
 }
 
@@ -94,7 +95,9 @@ rundir_open(char **out, bool user_mode)
 	}
 	make_parents(dir);
 	if ((err = make_dir(dir, user_mode ? 0700 : 0755)) == 0 && !user_mode)
-		err = make_empty(dir);
+		err = make_in(dir, "empty", 0755);
+	if (err == 0)
+		err = make_in(dir, REGSOCK_DIR, 0700);
 	if (err != 0) {
 		free(dir);
 		return err;

@@ -8,7 +8,7 @@
 
 #include "server/ipc/msgs.h"
 
-/* Makes what is missing; fresh memory in *out. 0, or QERR_* with a log line. */
+/* Makes what is missing, also the folder of regsock.h; fresh memory in *out. 0, or QERR_* with a log line. */
 int rundir_open(char **out, bool user_mode);
 /* Reads the keys, and makes them on first start: route_key, slot_key, token_key, server_id. 0,
  * or QERR_* with a log line. */

@@ -13,6 +13,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "server/supervisor/adopt.h"
 #include "server/supervisor/lchild.h"
 #include "server/supervisor/mchild.h"
 #include "server/supervisor/notify.h"
@@ -23,6 +24,7 @@
 #define UNVALIDATED_NS	(3 * NS_PER_S)
 #define LIVED_LONG	(30 * NS_PER_S) /* then it may be started again at once */
 #define RESTART_MAX	(60 * NS_PER_S)
+#define ORPHAN_NS	(15 * NS_PER_S) /* more than a monitor waits between two tries */
 #define STOP_PATIENCE	(2 * NS_PER_S)
 #define REBIND_PATIENCE (200 * NS_PER_MS) /* for an address that is just being left */
 
@@ -32,7 +34,7 @@ struct supervisor {
 	struct setup *setup;
 	struct sockets socks;
 	struct smsg_linit keys;
-	char *empty_dir;
+	char *run_dir, *empty_dir;
 	int ready_fd;
 
 	struct lchild *listener; /* NULL: between two of them */
@@ -42,6 +44,7 @@ struct supervisor {
 	uint64_t restart_delay;
 	struct ev_timer *restart, *give_up;
 	struct mchildren *monitors;
+	struct adopters *adopters; /* NULL: debug mode */
 	struct ev_signal *signals[6];
 
 	bool ready; /* a listener has been */
@@ -97,6 +100,8 @@ stop(struct supervisor *s, int status)
 	notify_state("STOPPING=1");
 	ev_timer_stop(s->restart);
 	lchild_free(&s->listener);
+	/* Before the port: the next qshd has its own of that name as soon as it has the port. */
+	adopters_free(&s->adopters);
 	sockets_free(&s->socks);
 	/* The port is to be free when we are gone. */
 	if (s->listener_pid > 0)
@@ -183,6 +188,8 @@ on_ready(void *arg)
 		first_ready(s);
 	else
 		log_info("the listener runs again");
+	if (s->adopters != NULL)
+		adopters_open(s->adopters, true);
 }
 
 static void
@@ -225,6 +232,7 @@ on_admit(void *arg, const struct smsg_admit *m, int *fd)
 	    .log_level = (uint8_t)set->level,
 	    .log_file = s->options->log_file,
 	    .account = set->conf->account,
+	    .run_dir = s->adopters != NULL ? s->run_dir : NULL,
 	    .debug = s->options->debug > 0,
 	};
 
@@ -271,6 +279,8 @@ on_gone(void *arg, int err)
 	if (err != 0)
 		log_error("channel of the listener: %s", qerr_str(err));
 	lchild_free(&s->listener);
+	if (s->adopters != NULL)
+		adopters_open(s->adopters, false);
 	if (s->listener_pid > 0)
 		(void)kill(s->listener_pid, SIGKILL);
 	if (!s->ready) {
@@ -297,6 +307,7 @@ start_listener(struct supervisor *s)
 	init.chroot_dir = s->setup->user_mode ? NULL : s->empty_dir;
 	init.uid = s->setup->uid;
 	init.gid = s->setup->gid;
+	init.orphan_ns = s->adopters != NULL ? ORPHAN_NS : 0;
 	fill_limits(s, &init.limits);
 	s->generation++;
 	s->started = ev_now(s->ev);
@@ -318,6 +329,47 @@ on_restart(void *arg)
 	else if (start_listener(s) != 0)
 		plan_restart(s);
 }
+
+/* ---- connections of a former listener ---- */
+
+static int
+on_adopt(void *arg, pid_t pid, const struct smsg_register *m, int fd, const char **why)
+{
+	struct supervisor *s = arg;
+	const struct smsg_adopt adopt = {
+	    .slot = m->slot, .path = m->path, .authed = m->authed, .steered = m->steered};
+
+	if (s->listener == NULL)
+		return QERR_AGAIN;
+	if (!sockets_cover(&s->socks, &m->path.local)) {
+		*why = "its address is not listened on any more";
+		return QERR_DENIED;
+	}
+	mchildren_move(s->monitors, pid, s->generation);
+	return lchild_adopt(s->listener, &adopt, fd);
+}
+
+static void
+on_adopted_authed(void *arg, pid_t pid, uint32_t slot)
+{
+	struct supervisor *s = arg;
+
+	mchildren_authed(s->monitors, pid);
+	if (s->listener != NULL)
+		lchild_authed(s->listener, slot);
+}
+
+static void
+on_adopted_gone(void *arg, uint32_t slot)
+{
+	refuse(arg, slot);
+}
+
+static const struct adopt_ops adopt_ops = {
+    .adopt = on_adopt,
+    .authed = on_adopted_authed,
+    .gone = on_adopted_gone,
+};
 
 /* ---- children ---- */
 
@@ -410,6 +462,8 @@ rebind(struct supervisor *s, const struct setup *new)
 			lchild_drop_socket(s->listener, &old->addr);
 		sockets_drop(&s->socks, old);
 	}
+	if (s->adopters != NULL)
+		adopters_listen(s->adopters, &s->socks);
 }
 
 static void
@@ -512,12 +566,18 @@ supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *
 	s->status = EXIT_FATAL;
 	start->setup = NULL;
 	start->sockets = (struct sockets){0};
-	if ((s->empty_dir = str_printf("%s/empty", start->rundir)) == NULL ||
+	if ((s->run_dir = str_printf("%s", start->rundir)) == NULL ||
+	    (s->empty_dir = str_printf("%s/empty", start->rundir)) == NULL ||
 	    (err = mchildren_new(&s->monitors, ev, on_authed, s)) != 0 ||
 	    (err = ev_timer_new(&s->restart, ev, on_restart, s)) != 0 ||
 	    (err = ev_timer_new(&s->give_up, ev, on_give_up, s)) != 0 ||
 	    (err = watch_signals(s)) != 0)
 		goto fail;
+	if (s->options->debug == 0) {
+		if ((err = adopters_new(&s->adopters, ev, s->run_dir, &adopt_ops, s)) != 0)
+			goto fail;
+		adopters_listen(s->adopters, &s->socks);
+	}
 	/* The same after a reboot: who comes back to a connection that is gone is told so. */
 	crypto_kdf_derive_from_key(
 	    s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset", s->setup->host_key.sk);
@@ -541,6 +601,7 @@ supervisor_free(struct supervisor **sp)
 	if (s == NULL)
 		return;
 	lchild_free(&s->listener);
+	adopters_free(&s->adopters);
 	mchildren_free(&s->monitors);
 	for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++)
 		ev_signal_free(&s->signals[i]);
@@ -551,6 +612,7 @@ supervisor_free(struct supervisor **sp)
 		pidfile_remove(s->setup->conf->pid_file);
 	setup_free(&s->setup);
 	fd_close(&s->ready_fd);
+	free(s->run_dir);
 	free(s->empty_dir);
 	sodium_memzero(s, sizeof(*s));
 	free(s);

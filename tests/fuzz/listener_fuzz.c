@@ -85,11 +85,32 @@ on_release(void *arg, struct slot *s)
 			w->slots[i] = NULL;
 }
 
+/* Of a former listener; or its channel ends. */
+static void
+adoption(struct world *w, uint8_t what)
+{
+	struct slot **s = &w->slots[what & 15];
+	struct smsg_adopt m = {.slot = what & 7, .authed = 1, .steered = what & 8};
+
+	if (what & 0x80 && *s != NULL) {
+		front_hung_up(w->front, *s);
+		return;
+	}
+	(void)addr_parse(&m.path.local, "192.0.2.1", 22);
+	(void)addr_parse(&m.path.remote, "198.51.100.9", (uint16_t)(1000 + what));
+	if (*s == NULL && front_adopt(w->front, &m, w->now, s) != 0)
+		*s = NULL;
+}
+
 static void
 event(struct world *w, uint8_t what)
 {
 	struct slot *s = w->slots[what & 15];
 
+	if (what & 0x40) {
+		adoption(w, what);
+		return;
+	}
 	switch (what >> 4 & 3) {
 	case 0:
 		if (s != NULL)
@@ -186,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		p += 4 + len;
 		n -= 4 + len;
 		front_stats(w.front, &st);
-		if (st.unvalidated > 3 || st.starting > 11 || st.slots > 16 || st.connected > st.slots)
+		if (st.unvalidated > 3 || st.starting > 11 || st.slots > 24 || st.connected > st.slots)
 			abort();
 	}
 	front_free(&w.front);

@@ -619,12 +619,116 @@ former_listeners_connections_are_left_alone(void **state)
 	old = w->cid[0];
 	front_free(&w->front);
 	init_keys(&init);
+	init.orphan_ns = 15 * NS_PER_S;
 	assert_int_equal(front_new(&w->front, &init, w->now, &ops, w), 0);
 	give_initial(w, &k);
 	w->sent = 0;
 	give_short(w, &k.path, &old, 100);
 	assert_null(w->to);
 	assert_int_equal(w->sent, 0);
+	/* Who has not come by now will not come. */
+	w->now += 15 * NS_PER_S;
+	give_short(w, &k.path, &old, 100);
+	assert_int_equal(w->sent, 1);
+	assert_memory_equal(w->out + w->outlen - 16, old.reset, 16);
+}
+
+static struct smsg_adopt
+adopted(const struct packet *k, uint32_t slot, bool authed, bool steered)
+{
+	return (struct smsg_adopt){
+	    .slot = slot, .path = k->path, .authed = authed, .steered = steered};
+}
+
+/* ... or they are adopted, with their numbers and connection IDs. */
+static void
+former_listeners_connections_are_adopted(void **state)
+{
+	struct world *w = *state;
+	struct packet k = client(1), elsewhere = client(2);
+	struct smsg_adopt m;
+	struct quic_cid old;
+	struct smsg_cids more;
+	struct slot *s, *again;
+	struct smsg_linit init;
+
+	give_initial(w, &k);
+	old = w->cid[0];
+	m = adopted(&k, w->admit.slot, true, false);
+	front_free(&w->front);
+	init_keys(&init);
+	assert_int_equal(front_new(&w->front, &init, w->now, &ops, w), 0);
+	assert_int_equal(front_adopt(w->front, &m, w->now, &s), 0);
+	assert_int_equal(s->id, m.slot);
+	give_short(w, &elsewhere.path, &old, 100);
+	assert_ptr_equal(w->to, s);
+	assert_true(slot_knows_remote(s, &k.path.remote));
+	assert_true(slot_knows_remote(s, &elsewhere.path.remote));
+	assert_int_equal(front_cids(w->front, s, 4, &more), 0);
+	give_short(w, &elsewhere.path, &more.v[3], 100);
+	assert_ptr_equal(w->to, s);
+	smsg_free_cids(&more);
+	/* Its socket counts, its login does not; and it never expires. */
+	assert_int_equal(stats(w).connected, 1);
+	assert_int_equal(stats(w).starting + stats(w).unvalidated, 0);
+	w->now += 1000 * NS_PER_S;
+	assert_true(front_tick(w->front, w->now) == UINT64_MAX);
+	/* It is one, as long as its channel lives; when that ends it is gone. */
+	assert_int_equal(front_adopt(w->front, &m, w->now, &again), QERR_EXISTS);
+	w->released = 0;
+	front_hung_up(w->front, s);
+	assert_int_equal(w->released, 1);
+	assert_int_equal(stats(w).slots + stats(w).connected, 0);
+	m.slot = 0;
+	assert_int_equal(front_adopt(w->front, &m, w->now, &again), QERR_INVAL);
+}
+
+/* One whose user is not known counts under MaxStartups until he is, or until it has ended. */
+static void
+adopted_logins_count(void **state)
+{
+	struct world *w = *state;
+	struct packet k = client(1);
+	struct smsg_adopt m = adopted(&k, 77, false, true);
+	struct slot *s;
+
+	assert_int_equal(front_adopt(w->front, &m, w->now, &s), 0);
+	assert_int_equal(stats(w).starting, 1);
+	assert_int_equal(stats(w).connected, 0);
+	front_hung_up(w->front, s); /* the supervisor says when it has ended */
+	assert_int_equal(stats(w).starting, 1);
+	assert_int_equal(front_adopt(w->front, &m, w->now, &s), 0);
+	assert_int_equal(stats(w).slots, 1);
+	front_authed(w->front, 77);
+	assert_int_equal(stats(w).starting, 0);
+	m.slot = 78;
+	assert_int_equal(front_adopt(w->front, &m, w->now, &s), 0);
+	front_gone(w->front, 78);
+	assert_int_equal(stats(w).starting, 0);
+	assert_int_equal(stats(w).slots, 1);
+}
+
+/* A number that is in use is not given out again. */
+static void
+adopted_numbers_are_taken(void **state)
+{
+	struct world *w = *state;
+	struct packet k = client(1);
+	struct smsg_adopt m;
+	struct slot *s;
+	uint32_t first;
+
+	give_initial(w, &k);
+	first = w->admit.slot;
+	for (uint32_t i = 1; i <= 5; i++) {
+		m = adopted(&k, first + i, true, true);
+		assert_int_equal(m.slot == 0 ? 0 : front_adopt(w->front, &m, w->now, &s), 0);
+	}
+	k = client(2);
+	give_initial(w, &k);
+	assert_int_equal(w->admitted, 2);
+	assert_int_not_equal(w->admit.slot, 0);
+	assert_true(w->admit.slot - first > 5);
 }
 
 static void
@@ -796,7 +900,9 @@ main(void)
 		T(first_packet_is_admitted), T(retry_past_the_limit), T(tokens_are_checked),
 		T(a_flood_starts_little_and_keeps_nobody_out), T(expiry), T(max_startups),
 		T(near_the_limit_all_get_retry), T(steering), T(more_cids), T(stateless_reset),
-		T(former_listeners_connections_are_left_alone), T(versions),
+		T(former_listeners_connections_are_left_alone),
+		T(former_listeners_connections_are_adopted), T(adopted_logins_count),
+		T(adopted_numbers_are_taken), T(versions),
 		T(small_initials_are_nothing), T(foreign_datagrams), T(one_socket_a_path),
 		T(past_a_limit_all_are_steered), T(failed_admission_leaves_nothing), T(garbage),
 	};

@@ -455,6 +455,60 @@ foreign_reaches_its_owner(void **state)
 	assert_int_equal(w->net[0].got.data.n, sizeof(p));
 }
 
+static bool
+second_has_dgram(const struct world *w)
+{
+	return w->net[1].dgrams >= 1;
+}
+
+static bool
+second_has_cids(const struct world *w)
+{
+	return w->net[1].cids >= 8;
+}
+
+/* The listener of a connection is another one now: it is in its sandbox when it takes the channel. */
+static void
+adoption(void **state)
+{
+	struct world *w = *state;
+	const struct smsg_count eight = {8};
+	struct net *n = &w->net[1];
+	struct smsg_adopt m = {.slot = 1, .authed = 1};
+	int pair[2], status;
+	struct buf b;
+
+	start(w, "127.0.0.1", "127.0.0.1", PATIENCE);
+	say_initial(w, 'a');
+	until(w, has_one_dgram);
+	m.slot = w->net[0].slot;
+	m.path = w->net[0].got.path;
+	lchild_free(&w->listener);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	/* The same port, the same keys. */
+	w->ready = false;
+	w->nnets = 2;
+	assert_int_equal(lchild_new(&w->listener, w->ev,
+	    &(struct smsg_linit){.limits = {10, 30, 100, 10, PATIENCE, LOG_L_DEBUG3}}, &w->socks, true,
+	    &ops, w), 0);
+	w->pid = lchild_pid(w->listener);
+	until(w, is_ready);
+	assert_int_equal(ipc_pair(pair), 0);
+	assert_int_equal(lchild_adopt(w->listener, &m, pair[0]), 0);
+	fd_close(&pair[0]);
+	assert_int_equal(ipc_new(&n->ipc, w->ev, pair[1], net_rows, 2, n, NULL), 0);
+	buf_init(&b, 64);
+	assert_int_equal(smsg_put_count(&b, &eight), 0);
+	assert_int_equal(ipc_send(n->ipc, LN_NEED_CIDS, &b, NULL, 0), 0);
+	buf_free(&b);
+	until(w, second_has_cids);
+	say_short(w, &w->net[0].cid);
+	until(w, second_has_dgram);
+	n->dgrams = 0;
+	say_short(w, &n->more);
+	until(w, second_has_dgram);
+}
+
 static void
 slow_ones_expire(void **state)
 {
@@ -532,7 +586,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(ipv4), T(ipv4_wildcard), T(ipv6), T(no_sending_to_strangers),
-		T(foreign_reaches_its_owner), T(slow_ones_expire), T(nonsense_of_one),
+		T(foreign_reaches_its_owner), T(adoption), T(slow_ones_expire), T(nonsense_of_one),
 		T(sockets_come_and_go), T(it_ends_with_its_supervisor),
 	};
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
@@ -27,6 +28,7 @@
 #include "common/wire/wire.h"
 #include "server/conf/sconf.h"
 #include "server/ipc/msgs.h"
+#include "server/ipc/regsock.h"
 #include "server/monitor/monitor.h"
 #include "tests/unit/rolepeer.h"
 
@@ -157,7 +159,8 @@ send_minit(struct world *w)
 	    .user_mode = 1,
 	    .log_level = (uint8_t)w->level,
 	    .log_file = w->log,
-	    .account = account};
+	    .account = account,
+	    .run_dir = w->dir};
 	m.admit.odcid.len = m.admit.client_scid.len = 8;
 	m.admit.cids.v = &cid;
 	m.admit.cids.n = 1;
@@ -1202,6 +1205,124 @@ test_supervisor_gone(void **state)
 	down(w, 0);
 }
 
+/* ---- another listener ------------------------------------------------------------------------- */
+
+static int
+named_socket(struct world *w)
+{
+	char path[160];
+	snprintf(path, sizeof path, "%s/" REGSOCK_DIR, w->dir);
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	int fd = regsock_listen(w->dir, LOCAL_PORT);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* The monitor comes to the named socket, and says who it is. */
+static void
+expect_register(struct world *w, int fd, struct peer *p, bool authed)
+{
+	struct smsg_register m;
+	pid_t pid;
+	assert_int_equal(ipc_fd_wait(fd, POLLIN, clock_mono() + 10 * NS_PER_S), 0);
+	int c = regsock_accept(fd, &pid);
+	assert_true(c >= 0);
+	assert_int_equal(pid, w->pid);
+	peer_init(p, c);
+	peer_expect(p, SM_REGISTER, 0, 0);
+	assert_int_equal(smsg_get_register(&p->body, &m), 0);
+	assert_int_equal(m.version, SMSG_LN_VERSION);
+	assert_int_equal(m.slot, 7);
+	assert_int_equal(m.authed, authed);
+	assert_int_equal(addr_port(&m.path.local), LOCAL_PORT);
+	smsg_free_register(&m);
+}
+
+static void
+give_listener(struct world *w, struct peer *p)
+{
+	int ln[2];
+	assert_int_equal(ipc_pair(ln), 0);
+	peer_send(p, SM_LISTENER, NULL, &ln[1], 1);
+	close(ln[1]);
+	peer_expect(&w->net, MN_LISTENER, 1, 0);
+	close(ln[0]);
+}
+
+static void
+test_register(void **state)
+{
+	(void)state;
+	static struct peer p;
+	struct world *w = world();
+	up(w);
+	log_in(w);
+	/* Nobody is there at first; then one who goes again at once; then one who stays. */
+	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
+	move_to(w, "127.0.0.1");
+	peer_expect(&w->net, MN_SOCKET, 1, 0);
+	int fd = named_socket(w);
+	expect_register(w, fd, &p, true);
+	peer_close(&p);
+	expect_register(w, fd, &p, true);
+	give_listener(w, &p);
+	peer_expect_end(&p);
+	/* That listener ends, too. */
+	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
+	expect_register(w, fd, &p, true);
+	give_listener(w, &p);
+	peer_close(&p);
+	close(fd);
+	down(w, 0);
+}
+
+/* Before the address is validated nobody has to know; the user's name comes later. */
+static void
+test_register_early(void **state)
+{
+	(void)state;
+	static struct peer p;
+	struct world *w = world();
+	up(w);
+	int fd = named_socket(w);
+	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
+	validate(w);
+	expect_register(w, fd, &p, false);
+	give_listener(w, &p);
+	try(w, &w->key, true);
+	expect_login(w);
+	peer_expect(&p, SM_AUTHED, 0, 0);
+	peer_expect_end(&p);
+	peer_close(&p);
+	close(fd);
+	down(w, 0);
+}
+
+static void
+test_register_refused(void **state)
+{
+	(void)state;
+	static struct peer p;
+	struct world *w = world();
+	char why[] = "of no use";
+	struct smsg_text t = {.text = why};
+	struct buf b;
+	up(w);
+	log_in(w);
+	int fd = named_socket(w);
+	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
+	expect_register(w, fd, &p, true);
+	buf_init(&b, 100);
+	assert_int_equal(smsg_put_text(&b, &t), 0);
+	peer_send(&p, SM_REFUSED, &b, NULL, 0);
+	peer_expect_end(&p);
+	wait_logged(w, "will not survive a move: of no use");
+	buf_free(&b);
+	peer_close(&p);
+	close(fd);
+	down(w, 0);
+}
+
 static void
 test_nothing_said(void **state)
 {
@@ -1261,6 +1382,9 @@ main(void)
 	    cmocka_unit_test(test_stubborn),
 	    cmocka_unit_test(test_grace),
 	    cmocka_unit_test(test_supervisor_gone),
+	    cmocka_unit_test(test_register),
+	    cmocka_unit_test(test_register_early),
+	    cmocka_unit_test(test_register_refused),
 	    cmocka_unit_test(test_nothing_said),
 	};
 	if (access(BROKER, X_OK) != 0) {

@@ -117,10 +117,10 @@ monitor_init(void **state)
 {
 	struct quic_cid cids[2] = {0};
 	uint8_t sk[64], config[1000];
-	char file[] = "/var/log/q", account[] = "qshd";
+	char file[] = "/var/log/q", account[] = "qshd", run_dir[] = "/run/q";
 	struct smsg_minit out, in = {.host_sk = {sk, sizeof(sk)}, .config = {config, sizeof(config)},
 	    .user_mode = 1, .log_stderr = 2, .log_level = 5, .log_file = file,
-	    .account = account, .debug = 3};
+	    .account = account, .run_dir = run_dir, .debug = 3};
 	struct buf b;
 
 	(void)state;
@@ -140,8 +140,37 @@ monitor_init(void **state)
 	assert_int_equal(out.log_level, 5);
 	assert_string_equal(out.log_file, file);
 	assert_string_equal(out.account, account);
+	assert_string_equal(out.run_dir, run_dir);
 	assert_int_equal(out.debug, 3);
 	smsg_free_minit(&out);
+	buf_free(&b);
+}
+
+static void
+registration(void **state)
+{
+	struct smsg_register out, in = {.version = 9, .slot = 0xfedcba98, .authed = 1, .steered = 2};
+	struct smsg_adopt taken, given = {.slot = 0xfedcba98, .authed = 3, .steered = 4};
+	struct buf b;
+
+	(void)state;
+	set_path(&in.path, "192.0.2.1", "198.51.100.7");
+	given.path = in.path;
+	buf_init(&b, IPC_BODY_MAX);
+	assert_int_equal(smsg_put_register(&b, &in), 0);
+	BACK(register, &b, &out);
+	assert_int_equal(out.version, 9);
+	assert_int_equal(out.slot, in.slot);
+	assert_path(&in.path, &out.path);
+	assert_int_equal(out.authed, 1);
+	assert_int_equal(out.steered, 2);
+	buf_reset(&b);
+	assert_int_equal(smsg_put_adopt(&b, &given), 0);
+	BACK(adopt, &b, &taken);
+	assert_int_equal(taken.slot, given.slot);
+	assert_path(&given.path, &taken.path);
+	assert_int_equal(taken.authed, 3);
+	assert_int_equal(taken.steered, 4);
 	buf_free(&b);
 }
 
@@ -149,7 +178,7 @@ static void
 listener_init(void **state)
 {
 	char dir[] = "/run/x";
-	struct smsg_linit out, in = {.chroot_dir = dir, .uid = 99, .gid = 98, .limits = {10, 30, 100, 9, UINT64_C(3) << 40, 3}};
+	struct smsg_linit out, in = {.chroot_dir = dir, .uid = 99, .gid = 98, .orphan_ns = UINT64_C(15) << 40, .limits = {10, 30, 100, 9, UINT64_C(3) << 40, 3}};
 	struct buf b;
 
 	(void)state;
@@ -169,6 +198,7 @@ listener_init(void **state)
 	assert_string_equal(out.chroot_dir, dir);
 	assert_int_equal(out.uid, 99);
 	assert_int_equal(out.gid, 98);
+	assert_true(out.orphan_ns == UINT64_C(15) << 40);
 	assert_int_equal(out.limits.startups_begin, 10);
 	assert_int_equal(out.limits.startups_full, 100);
 	assert_int_equal(out.limits.unvalidated_max, 9);
@@ -292,7 +322,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(admission), cmocka_unit_test(monitor_init),
+		cmocka_unit_test(admission), cmocka_unit_test(monitor_init), cmocka_unit_test(registration),
 		cmocka_unit_test(listener_init), cmocka_unit_test(session_start),
 		cmocka_unit_test(datagram), cmocka_unit_test(addresses), cmocka_unit_test(limits),
 	};

@@ -534,9 +534,19 @@ listener_dies(void **state)
 	world_run(w);
 	assert_null(w->net->listener);
 	lstlink_need_cids(w->net, 4);
+	assert_int_equal(w->seen[MN_LISTENER_GONE].count, 1);
 	s = world_auth(w);
 	world_run(w);
 	expect(s, WIRE_AUTH_OK);
+	/* The next one is asked for what the last one did not give. */
+	world_new_listener(w);
+	world_run(w);
+	assert_non_null(w->net->listener);
+	assert_int_equal(w->seen[LN_NEED_CIDS].count, 1);
+	/* That one ends as well. */
+	ipc_free(&w->listener);
+	world_run(w);
+	assert_int_equal(w->seen[MN_LISTENER_GONE].count, 2);
 }
 
 /* ---- a session's life --------------------------------------------------------------------- */

@@ -115,8 +115,10 @@ SEEN(MN_VALIDATED)
 SEEN(MN_PATH)
 SEEN(MN_LOG)
 SEEN(MN_CLOSED)
+SEEN(MN_LISTENER_GONE)
 static const struct ipc_row monitor_rows[] = {
 	ROW(MN_SIGN), ROW(MN_AUTH), ROW(MN_VALIDATED), ROW(MN_PATH), ROW(MN_LOG), ROW(MN_CLOSED),
+	ROW(MN_LISTENER_GONE),
 };
 
 static void
@@ -475,6 +477,19 @@ world_exec(struct wstream *s, const char *command)
 	assert_int_equal(wire_put_start(&b, &m), 0);
 	world_msg(s, WIRE_START, &b);
 	free(copy);
+}
+
+void
+world_new_listener(struct world *w)
+{
+	int fds[2];
+
+	ipc_free(&w->listener);
+	assert_int_equal(ipc_pair(fds), 0);
+	assert_int_equal(ipc_new(&w->listener, w->ev, fds[0], listener_rows,
+	    NROWS(listener_rows), w, NULL), 0);
+	assert_int_equal(ipc_send(w->monitor, MN_LISTENER, NULL, &fds[1], 1), 0);
+	close(fds[1]);
 }
 
 void

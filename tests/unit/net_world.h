@@ -95,6 +95,10 @@ void world_failed(struct world *w, uint64_t chan, const char *reason);
 /* A child on three pipes that writes all it reads to both of its outputs, told as started. */
 pid_t world_tee(struct world *w, uint64_t chan);
 
+/* ---- the listener ---- */
+/* The next one, in the place of one that has ended: its channel comes by the monitor. */
+void world_new_listener(struct world *w);
+
 /* ---- the monitor ---- */
 /* Answers the request that waits, where w->manual was set. */
 void world_grant(struct world *w);

@@ -45,6 +45,13 @@ quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n)
 }
 
 void
+quic_server_ask_cids(struct tp_conn *c)
+{
+	(void)c;
+	lstlink_need_cids(the_world->net, 7);
+}
+
+void
 quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
     size_t n)
 {

@@ -1,0 +1,188 @@
+"""qshd is restarted, upgraded, killed, or the whole machine reboots, while logins live."""
+import os, re, signal, subprocess
+from qshtest import *
+
+
+def started(w, conf="", args=()):
+    """alice behind an address translator, and a server on the other side of a link."""
+    w.alice = w.add_user("alice")
+    w.alice.authorize(w.alice.pub())
+    w.know(w.alice, "10.99.0.2")
+    l = w.link(delay=5)
+    subprocess.run(["ip", "-n", "b", "route", "add", "10.99.1.0/24", "dev", "q0"], check=True)
+    l.set("nat 10.99.1.1")
+    return l, server(w, conf, args)
+
+
+def server(w, conf="", args=()):
+    return w.qshd("LogLevel DEBUG1\n" + conf, args, ns="b")
+
+
+def opts(w):
+    return ["-F", "none", "-i", w.alice.key, "-o", f"UserKnownHostsFile={w.alice.ssh('known_hosts')}"]
+
+
+class Echo:
+    """A session that answers what it is asked for."""
+
+    def __init__(self, w):
+        self.p = w.spawn(w.alice, *opts(w), "alice@10.99.0.2",
+                         "while read -r n; do head -c $n /dev/zero | tr '\\0' x; echo; done", ns="a", env=w.env(w.alice))
+        self.ask(10)
+
+    def ask(self, n):
+        self.p.stdin.write(b"%d\n" % n)
+        self.p.stdin.flush()
+        equal(len(self.p.stdout.readline()), n + 1, "what came back")
+
+    def end(self):
+        self.p.stdin.close()
+        equal(self.p.wait(30 * SLOW), 0, "status")
+
+
+def moved(s, to):
+    return s.logged(rf"Moved user alice from 10\.99\.1\.\d+ port \d+ to {re.escape(to)} port \d+")
+
+
+def known_again(s):
+    return s.logged("the connection is known to the listener again")
+
+
+def listener(s):
+    return wait(lambda: s.children("qshd-listener"), "a listener")[0]
+
+
+@test
+def a_login_survives_a_restart_and_moves_afterwards(w):
+    l, one = started(w)
+    e = Echo(w)
+    one.stop()
+    equal(one.p.returncode, 0, "qshd's status")
+    e.ask(1000)
+    two = server(w)
+    # The monitor logs where it did from the start: in the first one's file.
+    known_again(one)
+    for i in range(3):
+        l.set(f"nat 10.99.1.{2 + i}")
+        e.ask(100_000)
+        moved(one, f"10.99.1.{2 + i}")
+    # And once more, with the move in between.
+    two.stop()
+    l.set("nat 10.99.1.9")
+    three = server(w)
+    e.ask(100_000)
+    moved(one, "10.99.1.9")
+    # A new login beside it has a number of its own.
+    f = Echo(w)
+    l.set("nat 10.99.1.10")
+    e.ask(1000)
+    f.ask(1000)
+    moved(one, "10.99.1.10")
+    moved(three, "10.99.1.10")
+    f.end()
+    e.end()
+
+
+@test
+def a_login_survives_the_death_of_qshd(w):
+    """SIGKILL, of the supervisor: nobody can tidy up."""
+    l, one = started(w)
+    e = Echo(w)
+    one.p.kill()
+    one.p.wait()
+    wait(lambda: not one.children("qshd-listener"), "the listener to end with its supervisor")
+    server(w)
+    known_again(one)
+    l.set("nat 10.99.1.2")
+    e.ask(100_000)
+    moved(one, "10.99.1.2")
+    e.end()
+
+
+@test
+def a_login_survives_the_death_of_the_listener(w):
+    l, s = started(w)
+    e = Echo(w)
+    for i in range(2):
+        os.kill(listener(s), signal.SIGKILL)
+        wait(lambda: s.log().count("the connection is known to the listener again") == i + 1, "the connection to be known again", 60)
+        l.set(f"nat 10.99.1.{2 + i}")
+        e.ask(100_000)
+        moved(s, f"10.99.1.{2 + i}")
+    e.end()
+    wait(lambda: not s.children("qshd-net"), "nothing to be left of it")
+
+
+@test
+def a_login_survives_a_reload_and_moves_afterwards(w):
+    l, s = started(w)
+    e = Echo(w)
+    write(s.conf, "LogLevel DEBUG1\nPort 22\nPort 2022\n")
+    s.hup()
+    s.logged(r"listening on .* port 2022")
+    l.set("nat 10.99.1.2")
+    e.ask(100_000)
+    moved(s, "10.99.1.2")
+    e.end()
+
+
+@test
+def a_login_survives_an_upgrade(w):
+    """Another binary, in the place of the first."""
+    l, one = started(w)
+    e = Echo(w)
+    one.stop()
+    copy = w.dir + "/qshd-upgraded"
+    shutil.copy(QSHD, copy)
+    import qshtest
+    old, qshtest.QSHD = qshtest.QSHD, copy
+    try:
+        server(w)
+    finally:
+        qshtest.QSHD = old
+    known_again(one)
+    l.set("nat 10.99.1.2")
+    e.ask(100_000)
+    moved(one, "10.99.1.2")
+    e.end()
+
+
+@test
+def a_move_while_nobody_listens(w):
+    """What the client sends then is lost, and no reason to end its connection when somebody listens again."""
+    l, one = started(w)
+    e = Echo(w)
+    one.stop()
+    l.set("nat 10.99.1.2")
+    e.p.stdin.write(b"50000\n")
+    e.p.stdin.flush()
+    server(w)
+    equal(len(e.p.stdout.readline()), 50001, "what came back")
+    moved(one, "10.99.1.2")
+    e.end()
+
+
+@test
+def a_terminal_survives_a_restart(w):
+    l, one = started(w)
+    t = w.terminal(w.alice, "-tt", *opts(w), "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    t.expect(r"\$ ")
+    one.stop()
+    server(w)
+    known_again(one)
+    l.set("nat 10.99.1.2")
+    t.send("echo still-$((40+2))\n")
+    t.expect("still-42")
+    t.send("exit\n")
+    equal(t.wait(), 0)
+
+
+@test
+def a_restart_for_another_port_leaves_logins_alone(w):
+    """Nobody listens any more where the client came to: the login goes on where it is."""
+    l, one = started(w)
+    e = Echo(w)
+    one.stop()
+    server(w, "Port 2022\n")
+    e.ask(1000)
+    e.end()
