@@ -328,9 +328,9 @@ class World:
         return Terminal(argv, env or self.env(user), None if ns else self.become(user), rows, cols)
 
     # ---- networks -----------------------------------------------------------
-    def link(self, **settings):
+    def link(self, traced=True, **settings):
         """Two namespaces, "a" (10.99.0.1, fd99::1) and "b" (10.99.0.2, fd99::2), and an emulated link."""
-        l = Link(self, settings)
+        l = Link(self, settings, traced=traced)
         self.links.append(l)
         return l
 
@@ -345,11 +345,11 @@ class World:
 
 
 class Link:
-    def __init__(self, world, settings, a="a", b="b"):
+    def __init__(self, world, settings, a="a", b="b", traced=True):
         self.trace_path = f"{world.dir}/trace"
         for ns in (a, b):
             subprocess.run(["ip", "netns", "add", ns], check=True)
-        self.p = subprocess.Popen([f"{BUILD}/tests/net/linkemu", "-t", self.trace_path, a, "q0", b, "q0"],
+        self.p = subprocess.Popen([f"{BUILD}/tests/net/linkemu", *(["-t", self.trace_path] if traced else []), a, "q0", b, "q0"],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         equal(self.p.stdout.readline(), "ready\n", "linkemu")
         for ns, n in ((a, 1), (b, 2)):
