@@ -31,7 +31,9 @@ words_end(struct buf *b, const struct tp_close *why, const char *host, const str
 		return buf_printf(b, "Timeout, server %s not responding.\n", host);
 	case TP_CLOSED_RESET:
 		return buf_printf(b,
-		    "Connection to %s lost: the server does not know it any more.\n", host);
+		    "Connection to %s closed: the server was restarted, or has ended this session, and no "
+		    "longer knows it.\n",
+		    host);
 	case TP_CLOSED_LOCAL:
 	case TP_CLOSED_TRANSPORT:
 	case TP_CLOSED_TLS:

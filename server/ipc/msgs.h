@@ -24,6 +24,7 @@ enum smsg_type {
 	SL_SLOT_GONE,     /* S>L struct smsg_slot: its monitor has ended */
 	SL_LOG,           /* L>S struct smsg_log */
 	SL_EXPIRED,       /* L>S struct smsg_slot: its address was not validated in time: end it */
+	SL_RESET_KEY,     /* S>L struct smsg_reset_key: the host key is another one, and so is this */
 	SL_ADOPT,         /* S>L 1 fd (listener's end of a LN channel): struct smsg_adopt: of a former listener */
 	/* supervisor - monitor */
 	SM_INIT = 20,     /* S>M once, 1 fd (net's end of the LN channel): struct smsg_minit */
@@ -79,6 +80,7 @@ struct smsg_addr { struct addr addr; };
 struct smsg_path { struct tp_path path; };
 struct smsg_slot { uint32_t slot; };
 struct smsg_count { uint32_t count; };
+struct smsg_reset_key { uint8_t key[32]; };
 struct smsg_blob { struct bytes data; };
 struct smsg_text { char *text; };
 struct smsg_log { uint8_t level; char *text; };
@@ -203,6 +205,7 @@ SMSG_PAIR(addr)
 SMSG_PAIR(path)
 SMSG_PAIR(slot)
 SMSG_PAIR(count)
+SMSG_PAIR(reset_key)
 SMSG_PAIR(blob)
 SMSG_PAIR(text)
 SMSG_PAIR(log)

@@ -16,7 +16,8 @@
 struct cid_keys {
 	gnutls_cipher_hd_t route, slot;
 	uint8_t server_id[SERVER_LEN];
-	uint8_t reset_key[32];
+	uint8_t reset_key[32], former_key[32];
+	bool has_former;
 };
 
 /* One AES block. GnuTLS has no ECB mode; CBC of one block after a zero vector is the same. */
@@ -84,6 +85,16 @@ cid_keys_free(struct cid_keys **kp)
 	*kp = NULL;
 }
 
+void
+cid_keys_set_reset(struct cid_keys *k, const uint8_t key[32])
+{
+	if (memcmp(k->reset_key, key, sizeof(k->reset_key)) == 0)
+		return;
+	memcpy(k->former_key, k->reset_key, sizeof(k->former_key));
+	memcpy(k->reset_key, key, sizeof(k->reset_key));
+	k->has_former = true;
+}
+
 /* XORs the slot's place in the nonce with its mask: enciphers and deciphers. */
 static int
 mask_slot(struct cid_keys *k, uint8_t plain[BLOCK])
@@ -144,4 +155,15 @@ cid_reset_token(
     const struct cid_keys *k, const uint8_t *id, size_t n, uint8_t token[QUIC_TOKEN_LEN])
 {
 	crypto_generichash(token, QUIC_TOKEN_LEN, id, n, k->reset_key, sizeof(k->reset_key));
+}
+
+bool
+cid_former_reset_token(
+    const struct cid_keys *k, const uint8_t *id, size_t n, uint8_t token[QUIC_TOKEN_LEN])
+{
+	if (!k->has_former)
+		return false;
+	crypto_generichash(
+	    token, QUIC_TOKEN_LEN, id, n, k->former_key, sizeof(k->former_key));
+	return true;
 }

@@ -86,6 +86,12 @@ front_set_limits(struct front *f, const struct smsg_limits *l)
 	f->limits = *l;
 }
 
+void
+front_set_reset_key(struct front *f, const uint8_t key[32])
+{
+	cid_keys_set_reset(f->cids, key);
+}
+
 /* Answers go back the way the datagram came. */
 static void
 answer(struct front *f, const struct input *in, const uint8_t *p, ssize_t n)
@@ -431,6 +437,10 @@ input_orphan(struct front *f, const struct input *in, const ngtcp2_version_cid *
 		return;
 	cid_reset_token(f->cids, vc->dcid, vc->dcidlen, token);
 	answer(f, in, out, reply_reset(out, in->d->data.n, token));
+	/* Which key its token is of does not show. Both together are less than twice what came, and only the
+	 * right one ends anything. */
+	if (cid_former_reset_token(f->cids, vc->dcid, vc->dcidlen, token))
+		answer(f, in, out, reply_reset(out, in->d->data.n, token));
 }
 
 static void

@@ -32,6 +32,7 @@ int front_new(struct front **out, const struct smsg_linit *init, uint64_t now,
     const struct front_ops *ops, void *arg);
 void front_free(struct front **f);
 void front_set_limits(struct front *f, const struct smsg_limits *l);
+void front_set_reset_key(struct front *f, const uint8_t key[32]);
 
 /* A datagram came. */
 void front_input(struct front *f, const struct smsg_dgram *d, uint64_t now);

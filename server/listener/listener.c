@@ -320,6 +320,20 @@ sup_limits(void *ctx, struct rd *body, int *fds)
 }
 
 static int
+sup_reset_key(void *ctx, struct rd *body, int *fds)
+{
+	struct listener *l = ctx;
+	struct smsg_reset_key m;
+	int err = smsg_get_reset_key(body, &m);
+
+	(void)fds;
+	if (err == 0)
+		front_set_reset_key(l->front, m.key);
+	smsg_free_reset_key(&m);
+	return err;
+}
+
+static int
 sup_authed(void *ctx, struct rd *body, int *fds)
 {
 	struct listener *l = ctx;
@@ -403,6 +417,7 @@ static const struct ipc_row sup_rows[] = {
     {SL_SOCKET, "SL_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 1, sup_socket},
     {SL_DROP_SOCKET, "SL_DROP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_drop_socket},
     {SL_LIMITS, "SL_LIMITS", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_limits},
+    {SL_RESET_KEY, "SL_RESET_KEY", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_reset_key},
     {SL_GO, "SL_GO", PHASE_SET_UP, 1, 0, sup_go},
     {SL_SLOT_AUTHED, "SL_SLOT_AUTHED", PHASE_RUN, 0, 0, sup_authed},
     {SL_SLOT_GONE, "SL_SLOT_GONE", PHASE_RUN, 0, 0, sup_gone},

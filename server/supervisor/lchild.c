@@ -203,6 +203,16 @@ lchild_drop_socket(struct lchild *l, const struct addr *a)
 }
 
 void
+lchild_reset_key(struct lchild *l, const uint8_t key[32])
+{
+	struct smsg_reset_key m;
+
+	memcpy(m.key, key, sizeof(m.key));
+	(void)send_out(l, SL_RESET_KEY, smsg_put_reset_key(&l->out, &m), NULL);
+	smsg_free_reset_key(&m);
+}
+
+void
 lchild_limits(struct lchild *l, const struct smsg_limits *m)
 {
 	(void)send_out(l, SL_LIMITS, smsg_put_limits(&l->out, m), NULL);

@@ -37,6 +37,7 @@ void lchild_slot_gone(struct lchild *l, uint32_t slot);
 int lchild_adopt(struct lchild *l, const struct smsg_adopt *m, int fd);
 void lchild_add_socket(struct lchild *l, const struct sock *s);
 void lchild_drop_socket(struct lchild *l, const struct addr *a);
+void lchild_reset_key(struct lchild *l, const uint8_t key[32]);
 void lchild_limits(struct lchild *l, const struct smsg_limits *m);
 
 #endif

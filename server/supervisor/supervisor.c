@@ -478,6 +478,14 @@ move_pidfile(const struct setup *old, const struct supervisor *s)
 	write_pidfile(s);
 }
 
+/* The same after a reboot: who comes back to a connection that is gone is told so. */
+static void
+derive_reset_key(struct supervisor *s)
+{
+	crypto_kdf_derive_from_key(
+	    s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset", s->setup->host_key.sk);
+}
+
 static void
 reload(struct supervisor *s, struct setup *new)
 {
@@ -498,6 +506,9 @@ reload(struct supervisor *s, struct setup *new)
 	fill_limits(s, &limits);
 	if (s->listener != NULL)
 		lchild_limits(s->listener, &limits);
+	derive_reset_key(s);
+	if (s->listener != NULL)
+		lchild_reset_key(s->listener, s->keys.reset_key);
 	log_set_level(new->level);
 	move_pidfile(old, s);
 	setup_free(&old);
@@ -578,9 +589,7 @@ supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *
 			goto fail;
 		adopters_listen(s->adopters, &s->socks);
 	}
-	/* The same after a reboot: who comes back to a connection that is gone is told so. */
-	crypto_kdf_derive_from_key(
-	    s->keys.reset_key, sizeof(s->keys.reset_key), 1, "qshreset", s->setup->host_key.sk);
+	derive_reset_key(s);
 	if ((err = start_listener(s)) != 0) {
 		supervisor_free(&s);
 		return err; /* logged */

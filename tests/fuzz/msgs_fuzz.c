@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 #define ALL(X)                                                                                     \
 	X(addr) X(path) X(slot) X(count) X(blob) X(text) X(log) X(end) X(limits) X(linit) X(dgram) \
 	X(cids) X(admit) X(minit) X(ninit) X(auth) X(auth_result) X(session) X(pty) X(binit)       \
-	X(start) X(chan) X(failed) X(window) X(signal) X(exit) X(register) X(adopt)
+	X(start) X(chan) X(failed) X(window) X(signal) X(exit) X(register) X(adopt) X(reset_key)
 
 ALL(ROUND_TRIP)
 

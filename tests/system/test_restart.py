@@ -186,3 +186,70 @@ def a_restart_for_another_port_leaves_logins_alone(w):
     server(w, "Port 2022\n")
     e.ask(1000)
     e.end()
+
+
+def reboot(w, s):
+    """All that the machine forgets: every process, the run directory."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            exe = os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            continue
+        if os.path.basename(exe).startswith("qshd"):
+            os.kill(int(pid), signal.SIGKILL)
+    s.p.wait()
+    wait(lambda: not any(s.children(r) for r in ("qshd-net", "qshd-monitor", "qshd-broker", "qshd-listener")), "everything to end")
+    shutil.rmtree("/run/qshd", ignore_errors=True)
+    check(not os.path.exists("/run/qshd/keys"), "the keys of the run directory are gone")
+
+
+def is_told(w, l, e):
+    """The next packet of the client's ends its connection."""
+    before = len(l.trace())
+    e.p.stdin.write(b"10\n")
+    e.p.stdin.flush()
+    equal(e.p.wait(30 * SLOW), 255, "status")
+    contains(e.p.stderr.read(), "Connection to 10.99.0.2 closed: the server was restarted, or has ended this session")
+    trace = [t for t in l.trace()[before:] if t[3] == 17]
+    answers = [t for t in trace if t[1] == "b"]
+    asked = [t for t in trace if t[1] == "a"]
+    # Each is smaller than what it answers, and after the first one nothing comes any more but what was on its way.
+    check(1 <= len(answers) <= len(asked), f"{len(answers)} answers to {len(asked)} packets")
+    check(max(t[2] for t in answers) < max(t[2] for t in asked), f"the size of an answer: {answers}")
+    check(min(t[2] for t in answers) >= 28 + 21, f"RFC 9000 section 10.3: {answers}")
+
+
+@test
+def a_rebooted_server_ends_a_connection_at_once(w):
+    l, one = started(w)
+    e = Echo(w)
+    reboot(w, one)
+    server(w)
+    is_told(w, l, e)
+
+
+@test
+def a_rebooted_server_with_another_host_key_since(w):
+    """The key was changed while qshd ran; the login was after that."""
+    l, one = started(w, "HostKey /etc/ssh/ssh_host_ed25519_key\n")
+    w.make_key("/etc/ssh/other_key", w.root)
+    write(one.conf, "LogLevel DEBUG1\nHostKey /etc/ssh/other_key\n")
+    one.hup()
+    one.logged("received SIGHUP")
+    w.know(w.alice, "10.99.0.2", key=w.host_key("/etc/ssh/other_key"))
+    # The monitor that was started ahead is told the key when it is needed: the first login has the new one.
+    wait(lambda: w.qsh(w.alice, *opts(w), "alice@10.99.0.2", "true", ns="a").returncode == 0, "the new host key")
+    e = Echo(w)
+    reboot(w, one)
+    server(w, "HostKey /etc/ssh/other_key\n")
+    is_told(w, l, e)
+
+
+@test
+def the_end_of_a_process_is_told(w):
+    """SIGKILL of the process of a connection: nothing is left that could say goodbye."""
+    l, s = started(w)
+    e = Echo(w)
+    os.kill(s.children("qshd-net")[0], signal.SIGKILL)
+    wait(lambda: not s.children("qshd-monitor"), "its monitor to end")
+    is_told(w, l, e)

@@ -606,6 +606,43 @@ stateless_reset(void **state)
 	assert_true(w->outlen > 0);
 }
 
+/* The host key has changed while a connection lived: which key its token is of, nobody knows. */
+static void
+stateless_reset_after_another_key(void **state)
+{
+	struct world *w = *state;
+	struct packet k = client(1), l = client(2);
+	struct quic_cid old, new;
+	uint8_t key[32];
+
+	give_initial(w, &k);
+	old = w->cid[0];
+	front_gone(w->front, w->admit.slot);
+	memset(key, 4, sizeof(key)); /* as it was: nothing changes */
+	front_set_reset_key(w->front, key);
+	w->sent = 0;
+	give_short(w, &k.path, &old, 100);
+	assert_int_equal(w->sent, 1);
+	memset(key, 44, sizeof(key));
+	front_set_reset_key(w->front, key);
+	w->sent = 0;
+	give_short(w, &k.path, &old, 100);
+	assert_int_equal(w->sent, 2);
+	assert_memory_equal(w->out + w->outlen - 16, old.reset, 16); /* the former one is the last */
+	give_initial(w, &l);
+	new = w->cid[0];
+	front_gone(w->front, w->admit.slot);
+	front_free(&w->front);
+	struct smsg_linit init;
+	init_keys(&init);
+	memset(init.reset_key, 44, sizeof(init.reset_key));
+	assert_int_equal(front_new(&w->front, &init, w->now, &ops, w), 0);
+	w->sent = 0;
+	give_short(w, &k.path, &new, 100);
+	assert_int_equal(w->sent, 1);
+	assert_memory_equal(w->out + w->outlen - 16, new.reset, 16);
+}
+
 /* A former listener's connections live on where this one does not see them. */
 static void
 former_listeners_connections_are_left_alone(void **state)
@@ -900,6 +937,7 @@ main(void)
 		T(first_packet_is_admitted), T(retry_past_the_limit), T(tokens_are_checked),
 		T(a_flood_starts_little_and_keeps_nobody_out), T(expiry), T(max_startups),
 		T(near_the_limit_all_get_retry), T(steering), T(more_cids), T(stateless_reset),
+		T(stateless_reset_after_another_key),
 		T(former_listeners_connections_are_left_alone),
 		T(former_listeners_connections_are_adopted), T(adopted_logins_count),
 		T(adopted_numbers_are_taken), T(versions),

@@ -140,7 +140,8 @@ ends(void **state)
 		    "Connection to h closed by remote host.\n"},
 		{{.by = TP_CLOSED_IDLE}, true, "Timeout, server h not responding.\n"},
 		{{.by = TP_CLOSED_RESET}, true,
-		    "Connection to h lost: the server does not know it any more.\n"},
+		    "Connection to h closed: the server was restarted, or has ended this session, and no "
+		    "longer knows it.\n"},
 		{{.by = TP_CLOSED_TRANSPORT, .code = 10}, true, "Connection to h lost: QUIC error 10\n"},
 		{{.by = TP_CLOSED_TRANSPORT, .reason = "odd frame"}, true,
 		    "Connection to h lost: odd frame\n"},
