@@ -16,6 +16,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "quic/quic.h"
 
 #define FAILED 255
 
@@ -138,7 +139,9 @@ run(const struct cconf *conf, const struct plan *plan, int *signo)
 	int rc, status = FAILED;
 
 	stdio_init(&io);
-	rc = ev_new(&ev);
+	rc = quic_init();
+	if (rc == 0)
+		rc = ev_new(&ev);
 	if (rc < 0) {
 		log_error("qsh: %s", qerr_str(rc));
 		return FAILED;

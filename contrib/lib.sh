@@ -67,8 +67,15 @@ need_ngtcp2() {
 	apt_install -t bookworm-backports $_pkgs
 }
 
+# What only some architectures have.
+arch_debs() {
+	case $(dpkg --print-architecture 2>/dev/null) in
+	amd64) echo libipsec-mb-dev ;;
+	esac
+}
+
 BUILD_DEBS="gcc make autoconf automake pkg-config libc6-dev libgnutls28-dev libevent-dev
-	libsodium-dev libssl-dev libseccomp-dev libpam0g-dev openssh-client"
+	libsodium-dev libssl-dev libseccomp-dev libpam0g-dev openssh-client $(arch_debs)"
 CHECK_DEBS="$BUILD_DEBS libcmocka-dev mandoc python3 clang libclang-rt-14-dev iproute2 openssh-server
 	binutils bash xz-utils"
 

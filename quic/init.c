@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "quic/protect/protect.h"
 #include "quic/quic.h"
 
 #define MIB (UINT64_C(1024) * 1024)
@@ -22,6 +23,7 @@ quic_init(void)
 	if (gnutls_rnd(GNUTLS_RND_NONCE, b, sizeof(b)) != 0)
 		return QERR_CRYPTO;
 	randombytes_buf(b, sizeof(b));
+	protect_init(protect_cpu());
 	return 0;
 }
 

@@ -82,7 +82,8 @@ void quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned e
 /* A connected socket for the path now in use; taken over; replaces the former one. */
 void quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path);
 
-/* TLS and randomness are set up before a sandbox closes (GnuTLS opens its files then). 0 or QERR_CRYPTO. */
+/* TLS, randomness and the implementation of packet protection are set up before a sandbox closes (GnuTLS
+ * opens its files then). 0 or QERR_CRYPTO. */
 int quic_init(void);
 
 #endif

@@ -8,16 +8,22 @@
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 #include "common/base/err.h"
+#include "quic/protect/keys.h"
 #include "quic/tls.h"
 
 /* One group and one signature algorithm: the server's whole flight stays below 1,200 bytes, and
  * neither side makes a key share that the other would not use. */
-#define TLS_PRIORITY \
+#define TLS_PRIORITY(ciphers) \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:%DISABLE_TLS13_COMPAT_MODE:" \
-	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+	"-CIPHER-ALL:" ciphers \
 	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:" \
 	"-SIGN-ALL:+SIGN-EDDSA-ED25519:" \
 	"-CTYPE-ALL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-X509"
+
+/* The processor's choice of cipher: a client's order says it; a server takes the client's first, unless it has
+ * no AES instructions itself. So ChaCha20 is used where either end lacks them. */
+#define AES_FIRST "+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"
+#define CHACHA_FIRST "+CHACHA20-POLY1305:+AES-128-GCM:+AES-256-GCM:"
 
 #define TLS_FLAGS (GNUTLS_ENABLE_RAWPK | GNUTLS_NO_END_OF_EARLY_DATA | GNUTLS_NO_TICKETS)
 
@@ -138,6 +144,27 @@ out:
 	return QERR_CRYPTO;
 }
 
+static const char *
+priority(bool server)
+{
+	if (protect_prefers_aes())
+		return TLS_PRIORITY(AES_FIRST);
+	return server ? TLS_PRIORITY(CHACHA_FIRST) ":%SERVER_PRECEDENCE" : TLS_PRIORITY(CHACHA_FIRST);
+}
+
+/* Takes the place of the one of libngtcp2_crypto_gnutls, which would install GnuTLS's own keys. */
+static int
+on_secrets(gnutls_session_t session, gnutls_record_encryption_level_t level, const void *rx,
+    const void *tx, size_t n)
+{
+	ngtcp2_crypto_conn_ref *ref = gnutls_session_get_ptr(session);
+
+	return keys_install(ref->get_conn(ref), session,
+		   ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(level), rx, tx, n) == 0 ?
+	    0 :
+	    -1;
+}
+
 static int
 tls_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn, unsigned flags)
 {
@@ -151,7 +178,7 @@ tls_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn, unsigne
 	proto.size = (unsigned)strlen(alpn);
 	if (gnutls_init(&tls->session, flags | TLS_FLAGS) != 0 ||
 	    gnutls_certificate_allocate_credentials(&tls->cred) != 0 ||
-	    gnutls_priority_set_direct(tls->session, TLS_PRIORITY, NULL) != 0 ||
+	    gnutls_priority_set_direct(tls->session, priority((flags & GNUTLS_SERVER) != 0), NULL) != 0 ||
 	    gnutls_alpn_set_protocols(tls->session, &proto, 1, GNUTLS_ALPN_MANDATORY) != 0) {
 		tls_free(&tls);
 		return QERR_CRYPTO;
@@ -176,6 +203,7 @@ tls_client_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn)
 		tls_free(&tls);
 		return QERR_CRYPTO;
 	}
+	gnutls_handshake_set_secret_function(tls->session, on_secrets);
 	*out = tls;
 	return 0;
 }
@@ -209,6 +237,7 @@ tls_server_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn,
 		tls_free(&tls);
 		return r;
 	}
+	gnutls_handshake_set_secret_function(tls->session, on_secrets);
 	*out = tls;
 	return 0;
 }

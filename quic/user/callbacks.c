@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "quic/protect/keys.h"
 #include "quic/user/conn_int.h"
 
 static int
@@ -257,14 +258,7 @@ callbacks_common(ngtcp2_callbacks *cb)
 {
 	memset(cb, 0, sizeof(*cb));
 	cb->recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb;
-	cb->encrypt = ngtcp2_crypto_encrypt_cb;
-	cb->decrypt = ngtcp2_crypto_decrypt_cb;
-	cb->hp_mask = ngtcp2_crypto_hp_mask_cb;
-	cb->update_key = ngtcp2_crypto_update_key_cb;
-	cb->delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
-	cb->delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
 	cb->get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb;
-	cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
 	cb->rand = cb_rand;
 	cb->handshake_completed = cb_handshake_completed;
 	cb->stream_open = cb_stream_open;
@@ -287,8 +281,7 @@ void
 qcallbacks_client(ngtcp2_callbacks *cb)
 {
 	callbacks_common(cb);
-	cb->client_initial = ngtcp2_crypto_client_initial_cb;
-	cb->recv_retry = ngtcp2_crypto_recv_retry_cb;
+	keys_callbacks_client(cb);
 	cb->recv_stateless_reset = cb_stateless_reset;
 	cb->handshake_confirmed = cb_handshake_confirmed;
 }
@@ -297,6 +290,6 @@ void
 qcallbacks_server(ngtcp2_callbacks *cb)
 {
 	callbacks_common(cb);
-	cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
+	keys_callbacks_server(cb);
 	cb->recv_tx_key = cb_tx_key;
 }

@@ -12,7 +12,8 @@ allowed() {
 	common/net) echo 'common/base common/ev' ;;
 	common/ipc) echo 'common/base common/ev' ;;
 	common/chan) echo 'common/base common/ev common/wire common/net' ;;
-	quic | quic/user) echo 'common/base common/ev common/net quic quic/user' ;;
+	quic | quic/user) echo 'common/base common/ev common/net quic quic/protect quic/user' ;;
+	quic/protect) echo 'common/base' ;;
 	server/ipc) echo 'common/base common/ev common/wire common/conf common/keys common/ipc common/net quic' ;;
 	server/sandbox) echo 'common/base' ;;
 	server/conf) echo 'common/base common/conf common/net' ;;

@@ -11,7 +11,7 @@ check() { # PROGRAM PATTERN
 		bad=1
 	fi
 }
-check ./qshd-monitor 'ngtcp2|gnutls|libssl|libcrypto'
-check ./qshd-broker 'ngtcp2|gnutls|libssl|libcrypto|libpam'
-check ./qshd 'ngtcp2|gnutls|libssl'
+check ./qshd-monitor 'ngtcp2|gnutls|IPSec_MB|libssl|libcrypto'
+check ./qshd-broker 'ngtcp2|gnutls|IPSec_MB|libssl|libcrypto|libpam'
+check ./qshd 'ngtcp2|gnutls|IPSec_MB|libssl'
 exit $bad
