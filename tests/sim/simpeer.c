@@ -62,8 +62,11 @@ on_writable(void *arg, struct tp_stream *s)
 	struct simstream *st = arg;
 
 	(void)s;
-	if (!called(st->p))
-		st->writable++;
+	if (called(st->p))
+		return;
+	st->writable++;
+	if (st->p->on_writable != NULL)
+		st->p->on_writable(st->p, st);
 }
 
 static void

@@ -37,10 +37,12 @@ struct simpeer {
 	unsigned nst;
 	bool refuse;                  /* sets no ops on streams that the peer opens */
 	bool hold;                    /* new streams hold */
+	void *user;                   /* of whom sets the following */
 	void (*on_done)(struct simpeer *p);
 	void (*on_early)(struct simpeer *p);
 	void (*on_stream)(struct simpeer *p, struct simstream *st);
 	void (*on_data)(struct simpeer *p, struct simstream *st);
+	void (*on_writable)(struct simpeer *p, struct simstream *st);
 };
 
 extern const struct tp_conn_ops simpeer_ops;
