@@ -6,7 +6,7 @@
 #include "quic/user/chunk.h"
 
 #define SPARE_SMALL 16
-#define SPARE_LARGE 4
+#define SPARE_LARGE 64 /* 4 MiB; more than that is in use for long where it is in use at all */
 
 static struct chunk *
 pop(struct chunk **list, unsigned *n)
@@ -68,6 +68,20 @@ chunk_pool_free(struct chunk_pool *pool)
 		free(c);
 }
 
+size_t
+chunk_pool_spare(const struct chunk_pool *pool)
+{
+	return pool->nsmall * (size_t)CHUNK_SMALL + pool->nlarge * (size_t)CHUNK_LARGE;
+}
+
+int
+chunkq_expect(struct chunkq *q, struct chunk_pool *pool)
+{
+	if (q->head == NULL)
+		q->head = q->tail = chunk_get(pool, CHUNK_LARGE);
+	return q->head != NULL ? 0 : QERR_NOMEM;
+}
+
 int
 chunkq_append(struct chunkq *q, struct chunk_pool *pool, const uint8_t *p, size_t n)
 {
@@ -117,7 +131,7 @@ chunkq_append(struct chunkq *q, struct chunk_pool *pool, const uint8_t *p, size_
 const uint8_t *
 chunkq_front(const struct chunkq *q, size_t *n)
 {
-	if (q->head == NULL) {
+	if (q->n == 0) {
 		*n = 0;
 		return NULL;
 	}

@@ -1,5 +1,6 @@
 /* Memory for stream data: chunks of two sizes from a pool of the connection, and byte queues of
- * chunks. Nothing is allocated for each packet, and an idle connection holds next to nothing. */
+ * chunks. Nothing is allocated for each packet: what a busy connection gives back it keeps for the next
+ * packets, until it has been quiet for a while (rest.c). */
 #ifndef QSH_QUIC_USER_CHUNK_H
 #define QSH_QUIC_USER_CHUNK_H
 
@@ -7,7 +8,7 @@
 #include <stdint.h>
 
 #define CHUNK_SMALL 2048  /* bytes of content: a keystroke, a message */
-#define CHUNK_LARGE 32768 /* bulk: one read(2) of half a pipe */
+#define CHUNK_LARGE 65536 /* bulk: one read(2) or write(2) of a pipe */
 
 struct chunk {
 	struct chunk *next;
@@ -25,6 +26,8 @@ struct chunk *chunk_get(struct chunk_pool *pool, size_t want);
 void chunk_put(struct chunk_pool *pool, struct chunk *c);
 /* Frees the spare chunks; those in use are not the pool's. */
 void chunk_pool_free(struct chunk_pool *pool);
+/* Bytes of spare chunks. */
+size_t chunk_pool_spare(const struct chunk_pool *pool);
 
 /* A queue of received bytes. */
 struct chunkq {
@@ -33,6 +36,8 @@ struct chunkq {
 };
 /* Copies n bytes to the end. QERR_NOMEM (nothing was added). */
 int chunkq_append(struct chunkq *q, struct chunk_pool *pool, const uint8_t *p, size_t n);
+/* Says that an empty queue will get much: a large chunk at once. QERR_NOMEM. */
+int chunkq_expect(struct chunkq *q, struct chunk_pool *pool);
 /* The first contiguous bytes; NULL and 0 where it is empty. Valid until the next call. */
 const uint8_t *chunkq_front(const struct chunkq *q, size_t *n);
 void chunkq_consume(struct chunkq *q, struct chunk_pool *pool, size_t n);

@@ -185,10 +185,13 @@ write_close(struct tp_conn *c)
 	ngtcp2_pkt_info pi;
 	struct tp_path path;
 	ngtcp2_ssize n;
+	uint8_t *p = qrest_txbuf(c);
 
+	if (p == NULL)
+		return;
 	ngtcp2_path_storage_zero(&ps);
 	c->is_held = false; /* what waited is dropped, and its place used */
-	n = ngtcp2_conn_write_connection_close(c->ng, &ps.path, &pi, c->txbuf, QTX_MAX, &c->ccerr,
+	n = ngtcp2_conn_write_connection_close(c->ng, &ps.path, &pi, p, QTX_MAX, &c->ccerr,
 	    qc_ts(c));
 	if (n <= 0)
 		return; /* nothing was ever sent, or the peer has closed already */
@@ -196,12 +199,12 @@ write_close(struct tp_conn *c)
 	c->closing = true;
 	c->close_pkt = malloc((size_t)n);
 	if (c->close_pkt != NULL) {
-		memcpy(c->close_pkt, c->txbuf, (size_t)n);
+		memcpy(c->close_pkt, p, (size_t)n);
 		c->close_len = (size_t)n;
 	}
 	c->bytes_tx += (size_t)n;
 	c->pkts_tx++;
-	c->host->send(c->host_arg, &path, pi.ecn, c->txbuf, (size_t)n, (size_t)n);
+	c->host->send(c->host_arg, &path, pi.ecn, p, (size_t)n, (size_t)n);
 }
 
 static void

@@ -28,11 +28,6 @@ conn_alloc(const struct quic_limits *l, const struct tp_path *path, uint64_t now
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return NULL;
-	c->txbuf = malloc(QTX_BUF);
-	if (c->txbuf == NULL) {
-		free(c);
-		return NULL;
-	}
 	c->ref.get_conn = get_conn;
 	c->ref.user_data = c;
 	c->host = host;

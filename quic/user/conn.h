@@ -27,6 +27,8 @@ struct qconn_host {
 	void (*need_cids)(void *arg, unsigned count);
 	/* Server: a new path is in use (may be NULL). */
 	void (*path_validated)(void *arg, const struct tp_path *path);
+	/* It has been quiet for a while: memory for much traffic is not needed (may be NULL). */
+	void (*rest)(void *arg);
 	/* The connection object is gone. */
 	void (*release)(void *arg);
 };

@@ -53,6 +53,8 @@ struct tp_stream {
 	bool rx_fin;        /* FIN has arrived: rx holds all that is left */
 	bool rx_done;       /* FIN delivered, or reset, or stopped */
 	bool resume;        /* offer rx again */
+	bool refused;       /* not all was taken: it is offered again when the layer above says so */
+	bool gather;        /* a full packet was taken whole: the next ones may wait for each other */
 	bool offering;      /* inside data() */
 
 	bool ng_gone;       /* ngtcp2 has forgotten it */
@@ -143,7 +145,7 @@ struct tp_conn {
 	ngtcp2_cid odcid, retry_scid;
 
 	/* sending */
-	uint8_t *txbuf;
+	uint8_t *txbuf;                  /* NULL at rest: qrest_txbuf */
 	struct qheld held;
 	bool is_held;
 	uint64_t big_at;                 /* when a large packet left, if nothing was acknowledged since */
@@ -157,6 +159,10 @@ struct tp_conn {
 	struct redun_budget redun_budget;
 	struct qredun_rec redun_recs[QREDUN_RECS];
 	uint64_t redun_seq;              /* number of the last datagram; 0: those of the layer above */
+
+	/* memory: rest.c */
+	uint64_t rest_at;                /* when to look whether it has been quiet; 0: it is at rest */
+	uint64_t rest_traffic;           /* bytes that had passed when that was set */
 
 	/* the end */
 	bool close_asked;
@@ -280,6 +286,10 @@ void qhole_moved(struct tp_conn *c);
 void qtimer_expired(struct tp_conn *c);
 void qtimer_heard(struct tp_conn *c);        /* a packet came; looks at how long there was none */
 void qtimer_jolt(struct tp_conn *c);
+
+/* rest.c: in each round; the buffer for a batch of packets, NULL where there is no memory */
+void qrest_run(struct tp_conn *c);
+uint8_t *qrest_txbuf(struct tp_conn *c);
 
 /* run.c */
 void qrun_tell_early(struct tp_conn *c);

@@ -2,6 +2,9 @@
  * from the listener and send through it. */
 #include <errno.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
@@ -103,6 +106,17 @@ host_path_validated(void *arg, const struct tp_path *path)
 }
 
 static void
+host_rest(void *arg)
+{
+	struct qio *io = arg;
+
+	qudp_rx_rest(io->rx);
+#ifdef __GLIBC__
+	(void)malloc_trim(0); /* otherwise it keeps what lies beneath anything still in use */
+#endif
+}
+
+static void
 host_release(void *arg)
 {
 	struct qio *io = arg;
@@ -120,6 +134,7 @@ static const struct qconn_host host_ops = {
 	.now = host_now,
 	.need_cids = host_need_cids,
 	.path_validated = host_path_validated,
+	.rest = host_rest,
 	.release = host_release,
 };
 

@@ -83,6 +83,8 @@ round_of(struct tp_conn *c)
 		qstream_tell_room(c);
 	if (!c->dead)
 		qcid_check_pool(c);
+	if (!c->dead)
+		qrest_run(c);
 }
 
 int

@@ -9,6 +9,7 @@
 
 struct batch {
 	struct tp_path path;
+	ngtcp2_path_storage ps; /* the same, as ngtcp2 says it: less to compare */
 	unsigned ecn;
 	size_t off, n, seg;
 	unsigned nseg;
@@ -75,7 +76,7 @@ write_stream(struct tp_conn *c, struct fill *f)
 	size_t nv, i, len = 0;
 	bool fin;
 
-	nv = sendbuf_peek(&s->tx, v, 8, 65536);
+	nv = sendbuf_peek(&s->tx, v, 8, f->destlen); /* no packet takes more */
 	for (i = 0; i < nv; i++)
 		len += v[i].len;
 	fin = s->fin && len == sendbuf_unsent(&s->tx);
@@ -250,10 +251,10 @@ batch_send(struct tp_conn *c, struct batch *b)
 }
 
 static bool
-batch_takes(const struct batch *b, const struct tp_path *path, unsigned ecn, size_t n)
+batch_takes(const struct batch *b, const struct fill *f, size_t n)
 {
-	return b->n > 0 && !b->full && n <= b->seg && b->nseg < QTX_SEGS && ecn == b->ecn &&
-	    qpath_equal(path, &b->path);
+	return b->n > 0 && !b->full && n <= b->seg && b->nseg < QTX_SEGS && f->pi.ecn == b->ecn &&
+	    ngtcp2_path_eq(&f->ps.path, &b->ps.path);
 }
 
 /* The packet of n bytes at off joins the batch, or the batch leaves and the packet begins a new
@@ -261,13 +262,12 @@ batch_takes(const struct batch *b, const struct tp_path *path, unsigned ecn, siz
 static int
 batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, size_t n)
 {
-	struct tp_path path;
-
-	qpath_from_ng(&path, &f->ps.path);
-	if (!batch_takes(b, &path, f->pi.ecn, n)) {
+	if (!batch_takes(b, f, n)) {
 		if (batch_send(c, b) != 0)
 			return QERR_AGAIN;
-		b->path = path;
+		qpath_from_ng(&b->path, &f->ps.path);
+		ngtcp2_path_storage_init(&b->ps, f->ps.path.local.addr, f->ps.path.local.addrlen,
+		    f->ps.path.remote.addr, f->ps.path.remote.addrlen, NULL);
 		b->ecn = f->pi.ecn;
 		b->off = off;
 		b->seg = n;
@@ -280,7 +280,7 @@ batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, 
 	c->bytes_tx += n;
 	c->pkts_tx++;
 	qhole_sent(c, n);
-	if (c->pending && qpath_equal(&path, &c->pending_path))
+	if (c->pending && qpath_equal(&b->path, &c->pending_path))
 		c->pending_tx += n;
 	return 0;
 }
@@ -335,15 +335,19 @@ static void
 send_round(struct tp_conn *c)
 {
 	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng);
-	struct batch b = {.n = 0};
+	struct batch b;
 	ngtcp2_conn_info ci;
 	uint64_t in_flight;
 	struct fill f;
 	ngtcp2_ssize n;
 
+	if (qrest_txbuf(c) == NULL)
+		return;
+	b.n = 0;
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	in_flight = ci.bytes_in_flight;
 	memset(&f, 0, sizeof(f));
+	f.destlen = qhole_size(c);
 	ngtcp2_path_storage_zero(&f.ps);
 	f.ts = qc_ts(c);
 	f.probe = next_probe(c);
@@ -351,7 +355,6 @@ send_round(struct tp_conn *c)
 		quantum = QTX_BUF;
 	while (qpath_may_send(c)) {
 		f.dest = c->txbuf + pos;
-		f.destlen = qhole_size(c);
 		n = fill_packet(c, &f);
 		if (n < 0) {
 			b.n = 0;

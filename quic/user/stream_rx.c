@@ -1,7 +1,13 @@
 /* The receiving side of streams. Data is offered straight from the packet; what is not taken is
- * kept, and its credit with it: a peer cannot make us hold more than the windows that it has. */
+ * kept, and its credit with it: a peer cannot make us hold more than the windows that it has.
+ *
+ * Where packets come that a stream fills, the layer above is not asked for each of them: a write(2)
+ * of one packet costs more than to decrypt it. They are gathered until the batch of datagrams is
+ * over, or a chunk is full, whichever comes first. */
 #include "common/base/err.h"
 #include "quic/user/conn_int.h"
+
+#define GATHER_MIN 1024 /* bytes of one stream in a packet: it is not alone */
 
 /* Returns credit for what the stream has brought and somebody has taken, or nobody will. */
 static void
@@ -32,6 +38,15 @@ offer(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 	return taken < n ? taken : n;
 }
 
+/* Only what the layer above took whole before: a stream that nobody reads costs no large chunk. */
+static bool
+gathers(struct tp_stream *s, size_t n, bool fin)
+{
+	if (n < GATHER_MIN || fin || !s->gather || s->conn->over)
+		return false;
+	return chunkq_expect(&s->rx, &s->conn->pool) == 0;
+}
+
 static void
 drop_rx(struct tp_stream *s)
 {
@@ -39,17 +54,50 @@ drop_rx(struct tp_stream *s)
 	settle(s);
 }
 
+/* Offers what was kept, as long as there are min bytes of it, until something is left over again. */
+static void
+offer_kept(struct tp_stream *s, size_t min)
+{
+	const uint8_t *p;
+	size_t n, taken;
+	bool fin;
+
+	s->refused = false;
+	while (!s->rx_done && s->rx.n >= min && (s->rx.n > 0 || s->rx_fin)) {
+		p = chunkq_front(&s->rx, &n);
+		fin = s->rx_fin && n == s->rx.n;
+		taken = offer(s, p, n, fin);
+		if (s->conn->dead)
+			return;
+		if (s->rx_done) {
+			drop_rx(s);
+			break;
+		}
+		chunkq_consume(&s->rx, &s->conn->pool, taken);
+		settle(s);
+		if (taken < n) {
+			s->refused = true;
+			s->gather = false;
+			return;
+		}
+		s->rx_done = fin;
+	}
+	if (s->rx_done && s->ng_gone)
+		s->conn->any_closing = true;
+}
+
 /* Offers new bytes, and keeps what is not taken. */
 static int
 give(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 {
 	size_t taken;
-	int r = 0;
 
-	if (s->rx.n == 0 && s->ops != NULL && s->ops->data != NULL) {
+	if (s->rx.n == 0 && !gathers(s, n, fin) && s->ops != NULL && s->ops->data != NULL) {
 		taken = offer(s, p, n, fin);
 		if (s->conn->dead)
 			return 0;
+		s->gather = taken == n && n >= GATHER_MIN;
+		s->refused = taken < n;
 		if (taken == n && fin)
 			s->rx_done = true;
 		if (taken > 0)
@@ -57,10 +105,14 @@ give(struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
 		n -= taken;
 	}
 	/* Stopped meanwhile: the rest is dropped. */
-	if (n > 0 && !s->rx_done)
-		r = chunkq_append(&s->rx, &s->conn->pool, p, n);
+	if (n > 0 && !s->rx_done && chunkq_append(&s->rx, &s->conn->pool, p, n) != 0)
+		return QERR_NOMEM;
 	settle(s);
-	return r;
+	if (!s->refused && s->rx.n >= CHUNK_LARGE)
+		offer_kept(s, CHUNK_LARGE);
+	if (!s->refused && !s->rx_done && (s->rx.n > 0 || s->rx_fin))
+		s->resume = s->conn->any_resume = true;
+	return 0;
 }
 
 int
@@ -89,34 +141,6 @@ qstream_early(struct tp_stream *s, const uint8_t *p, size_t n)
 	return give(s, p, n, false);
 }
 
-/* Offers what was kept, until something is left over again. */
-static void
-offer_kept(struct tp_stream *s)
-{
-	const uint8_t *p;
-	size_t n, taken;
-	bool fin;
-
-	while (!s->rx_done && (s->rx.n > 0 || s->rx_fin)) {
-		p = chunkq_front(&s->rx, &n);
-		fin = s->rx_fin && n == s->rx.n;
-		taken = offer(s, p, n, fin);
-		if (s->conn->dead)
-			return;
-		if (s->rx_done) {
-			drop_rx(s);
-			break;
-		}
-		chunkq_consume(&s->rx, &s->conn->pool, taken);
-		settle(s);
-		if (taken < n)
-			return;
-		s->rx_done = fin;
-	}
-	if (s->rx_done && s->ng_gone)
-		s->conn->any_closing = true;
-}
-
 void
 qstream_resume_all(struct tp_conn *c)
 {
@@ -131,7 +155,7 @@ qstream_resume_all(struct tp_conn *c)
 			continue;
 		s->resume = false;
 		if (s->ops != NULL && s->ops->data != NULL)
-			offer_kept(s);
+			offer_kept(s, 0);
 	}
 }
 
@@ -162,7 +186,10 @@ tp_stream_stop(struct tp_stream *s, uint64_t code)
 void
 qstream_reset_by_peer(struct tp_stream *s, uint64_t code)
 {
-	if (s->rx_done)
+	/* What only waited for its batch to be over came before. */
+	if (!s->refused && s->rx.n > 0 && s->ops != NULL && s->ops->data != NULL)
+		offer_kept(s, 0);
+	if (s->rx_done || s->conn->dead)
 		return;
 	s->rx_done = true;
 	drop_rx(s);

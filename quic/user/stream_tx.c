@@ -3,9 +3,10 @@
 #include "quic/user/conn_int.h"
 
 /* Bytes that may wait unsent. A stream that somebody watches gets little, so that what it shows
- * is not old; bulk gets what fills the path until the next acknowledgement. */
+ * is not old. Bulk gets two batches: the writer is asked for more after each of them, so more would
+ * only be cold in the cache when its turn comes. */
 #define UNSENT_SMALL ((size_t)64 * 1024)
-#define UNSENT_BULK  ((size_t)256 * 1024)
+#define UNSENT_BULK  ((size_t)2 * QTX_BUF)
 
 bool
 qstream_wants(const struct tp_stream *s)
@@ -56,13 +57,8 @@ qstream_dequeue(struct tp_stream *s)
 static size_t
 unsent_limit(const struct tp_stream *s)
 {
-	ngtcp2_conn_info ci;
-	size_t n = UNSENT_SMALL;
+	size_t n = s->prio == TP_PRIO_BULK ? UNSENT_BULK : UNSENT_SMALL;
 
-	if (s->prio == TP_PRIO_BULK) {
-		ngtcp2_conn_get_conn_info(s->conn->ng, &ci);
-		n = ci.cwnd > UNSENT_BULK ? (size_t)ci.cwnd : UNSENT_BULK;
-	}
 	return n < s->conn->lim.send_buffer ? n : s->conn->lim.send_buffer;
 }
 

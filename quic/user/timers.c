@@ -60,6 +60,8 @@ qconn_expiry(const struct tp_conn *c)
 		t = c->last_rx + c->idle;
 	if (c->close_by != 0 && c->close_by < t)
 		t = c->close_by;
+	if (c->rest_at != 0 && c->rest_at < t)
+		t = c->rest_at;
 	if (c->is_held)
 		return t; /* the carrier is full: qconn_writable */
 	if (c->jolt && qpath_may_send(c) && c->jolt_at < t)
@@ -77,10 +79,10 @@ qconn_expiry(const struct tp_conn *c)
 void
 qtimer_heard(struct tp_conn *c)
 {
-	uint64_t silence = c->now - c->last_rx, pto = ngtcp2_conn_get_pto(c->ng);
+	uint64_t silence = c->now - c->last_rx;
 
 	c->last_rx = c->now;
-	if (silence > SILENCE_MIN && silence > 3 * pto)
+	if (silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
 		c->jolt = true;
 }
 

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -145,6 +146,20 @@ qudp_rx_free(struct qudp_rx **rx)
 	free((*rx)->buf);
 	free(*rx);
 	*rx = NULL;
+}
+
+void
+qudp_rx_rest(struct qudp_rx *rx)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)rx->buf;
+	uintptr_t end = at + (size_t)QUDP_BATCH * RX_BUF;
+
+	/* The pages go, the addresses stay. */
+	at = (at + page - 1) & ~(page - 1);
+	end &= ~(page - 1);
+#ifdef MADV_DONTNEED
+	(void)madvise((void *)at, end - at, MADV_DONTNEED);
+#endif
 }
 
 static void

@@ -26,6 +26,8 @@ int qudp_client(int *fd, struct addr *local, const struct addr *remote, const st
 
 int qudp_rx_new(struct qudp_rx **rx); /* QERR_NOMEM */
 void qudp_rx_free(struct qudp_rx **rx);
+/* Gives the memory of large messages back, until some come again. The last messages are void. */
+void qudp_rx_rest(struct qudp_rx *rx);
 /* Reads what there is, at most QUDP_BATCH messages, from a connected socket. The number, 0 when
  * there is none; QERR_SYS with errno (ECONNREFUSED: ICMP says that nobody listens there). The
  * messages are valid until the next call. */

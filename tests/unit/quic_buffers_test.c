@@ -151,22 +151,23 @@ static void
 test_pool(void **state)
 {
 	struct chunk_pool pool = {0};
-	struct chunk *c[64];
+	struct chunk *c[256];
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < 256; i++) {
 		c[i] = chunk_get(&pool, i % 2 ? CHUNK_LARGE : 1);
 		assert_non_null(c[i]);
 		assert_int_equal(c[i]->cap, i % 2 ? CHUNK_LARGE : CHUNK_SMALL);
 	}
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 256; i++)
 		chunk_put(&pool, c[i]);
-	assert_true(pool.nsmall * CHUNK_SMALL + pool.nlarge * CHUNK_LARGE <= 256 * 1024);
+	assert_true(chunk_pool_spare(&pool) > 1024 * 1024);
+	assert_true(chunk_pool_spare(&pool) <= 5 * 1024 * 1024);
 	assert_ptr_equal(chunk_get(&pool, 1), pool.spare_small ? c[30] : NULL);
 	chunk_put(&pool, c[30]);
 	chunk_pool_free(&pool);
-	assert_int_equal(pool.nsmall + pool.nlarge, 0);
+	assert_int_equal(chunk_pool_spare(&pool), 0);
 }
 
 int

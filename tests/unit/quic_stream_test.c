@@ -375,19 +375,19 @@ test_priority(void **state)
 
 	(void)state;
 	simpair_init(&p, 10);
-	p.net.link[SIM_CLIENT].rate = 1000000; /* 1 MB/s: 250 KB take a quarter of a second */
+	p.net.link[SIM_CLIENT].rate = 500000; /* 120 KB take a quarter of a second */
 	p.net.link[SIM_CLIENT].queue = 20 * NS_PER_MS;
 	start(&p);
 	tp_conn_set_window(simpeer_conn(&p.sv), 8 * 1024 * KIB);
 	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &bulk), 0);
 	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_INTERACTIVE, &inter), 0);
 	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_CONTROL, &ctl), 0);
-	push(bulk, 0, 250 * KIB);
+	push(bulk, 0, 120 * KIB);
 	simpair_run(&p, 100 * NS_PER_MS);
 	push(inter, 0, 20 * KIB);
 	push(ctl, 0, 100);
 	simpair_run(&p, 10 * NS_PER_S);
-	assert_int_equal(simpeer_find(&p.sv, bulk->id)->n, 250 * KIB);
+	assert_int_equal(simpeer_find(&p.sv, bulk->id)->n, 120 * KIB);
 	assert_int_equal(simpeer_find(&p.sv, inter->id)->n, 20 * KIB);
 	assert_true(simpeer_find(&p.sv, ctl->id)->t <= simpeer_find(&p.sv, inter->id)->t);
 	assert_true(simpeer_find(&p.sv, inter->id)->t + 50 * NS_PER_MS <
@@ -412,11 +412,11 @@ test_round_robin(void **state)
 	tp_conn_set_window(simpeer_conn(&p.sv), 8 * 1024 * KIB);
 	for (i = 0; i < 4; i++) {
 		assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &st[i]), 0);
-		push(st[i], 0, 200 * KIB);
+		push(st[i], 0, 120 * KIB);
 	}
 	simpair_run(&p, 10 * NS_PER_S);
 	for (i = 0; i < 4; i++) {
-		assert_int_equal(simpeer_find(&p.sv, st[i]->id)->n, 200 * KIB);
+		assert_int_equal(simpeer_find(&p.sv, st[i]->id)->n, 120 * KIB);
 		t = simpeer_find(&p.sv, st[i]->id)->t;
 		first = t < first ? t : first;
 		last = t > last ? t : last;
@@ -439,7 +439,7 @@ test_reserve(void **state)
 	start(&p);
 	tp_conn_set_window(simpeer_conn(&p.sv), 8 * 1024 * KIB);
 	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &st), 0);
-	while (done < 200 * KIB) {
+	while (done < 120 * KIB) {
 		n = 64 * KIB;
 		d = tp_stream_reserve(st->s, &n);
 		assert_non_null(d);
