@@ -81,6 +81,16 @@ struct qredun_out { /* one that is to leave */
 	size_t nv;
 };
 
+struct qyield { /* yield.c */
+	uint64_t until;            /* somebody types, up to then */
+	uint64_t off_until;        /* it was in vain */
+	uint64_t cap;              /* bytes in flight above which bulk waits; 0: none */
+	uint64_t from, to;         /* when the round trips of this round are looked at; to is 0: no round */
+	uint64_t rtt, peak;        /* the shortest of them; most bytes in flight */
+	uint64_t rtt_cut;          /* at the last cut */
+	unsigned futile;
+};
+
 struct qdgram {
 	uint16_t n;
 	uint8_t p[QDGRAM_MAX];
@@ -153,6 +163,8 @@ struct tp_conn {
 	uint64_t raise_at, raise_in;     /* ... and are tried again then; the next time after so long */
 	struct qdgram *dgrams;           /* ring of QDGRAM_SLOTS, made at first use */
 	unsigned dg_head, dg_n;
+
+	struct qyield yield;
 
 	/* redundancy */
 	struct tp_stream *redun;         /* streams with something to repeat */
@@ -246,6 +258,10 @@ qcredit_stream(struct tp_stream *s, uint64_t n)
 	ngtcp2_conn_extend_max_stream_offset(s->conn->ng, s->id, n);
 	s->rx_limit += n;
 }
+
+/* yield.c: interactive bytes have left; how many bytes of bulk may leave now */
+void qyield_typed(struct tp_conn *c);
+uint64_t qyield_room(struct tp_conn *c, const ngtcp2_conn_info *ci);
 
 /* redun_rx.c: true: it was one of ours; *err is for ngtcp2 */
 bool qredun_input(struct tp_conn *c, const uint8_t *p, size_t n, int *err);

@@ -43,6 +43,7 @@ qredun_sent(struct tp_stream *s)
 {
 	if (s->prio == TP_PRIO_BULK || !s->conn->done_told)
 		return;
+	qyield_typed(s->conn);
 	redun_tx_sent(&s->out, s->conn->now);
 	s->redun_due = false;
 	join(s);

@@ -47,6 +47,7 @@ struct fill {
 	ngtcp2_tstamp ts;
 	struct tp_stream *probe;
 	struct tp_stream *stream; /* the next source */
+	uint64_t bulk;            /* so many bytes of packets may still carry bulk */
 	struct qredun_out redun;
 };
 
@@ -62,6 +63,8 @@ pick(struct tp_conn *c, struct fill *f)
 		return FROM_REDUN;
 	if (c->dg_n > 0)
 		return FROM_DGRAM;
+	if (f->bulk == 0)
+		return FROM_NONE;
 	f->stream = first_of(c, TP_PRIO_BULK, TP_PRIO_BULK);
 	return f->stream != NULL ? FROM_STREAM : FROM_NONE;
 }
@@ -351,6 +354,7 @@ send_round(struct tp_conn *c)
 	ngtcp2_path_storage_zero(&f.ps);
 	f.ts = qc_ts(c);
 	f.probe = next_probe(c);
+	f.bulk = qyield_room(c, &ci);
 	if (quantum > QTX_BUF)
 		quantum = QTX_BUF;
 	while (qpath_may_send(c)) {
@@ -366,6 +370,7 @@ send_round(struct tp_conn *c)
 		if (batch_add(c, &b, &f, pos, (size_t)n) != 0)
 			break;
 		pos += (size_t)n;
+		f.bulk -= f.bulk < (uint64_t)n ? f.bulk : (uint64_t)n;
 		if (pos >= quantum || pos + QTX_MAX > QTX_BUF)
 			break; /* the rest when the pacer says so: qconn_expiry */
 	}

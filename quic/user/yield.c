@@ -1,0 +1,98 @@
+/* Bulk yields to who types. Whatever congestion control sends, a loss-based one fills the queue before the
+ * bottleneck, and there the echo of a key waits behind it, where no priority of ours reaches. So
+ * while interactive streams send, bulk is held to what keeps the path full with a quarter of its round trip
+ * waiting: of the bytes in flight, the share (shortest round trip + allowed wait) / round trip.
+ *
+ * Congestion control goes on as before; this only takes less than it permits. Where the round trip does not get
+ * shorter by it, the queue is filled by others: then there is nothing to gain, and it is left alone. */
+#include "common/base/clock.h"
+#include "quic/user/conn_int.h"
+
+#define ACTIVE    (10 * NS_PER_S)  /* after the last interactive byte */
+#define WAIT_MIN  (5 * NS_PER_MS)
+#define FUTILE    3                /* cuts in a row that changed nothing */
+#define LEAVE_BE  (30 * NS_PER_S)
+#define FLOOR_MIN ((uint64_t)16 * 1200)
+
+void
+qyield_typed(struct tp_conn *c)
+{
+	c->yield.until = c->now + ACTIVE;
+}
+
+static void
+begin_round(struct qyield *y, uint64_t now, uint64_t rtt)
+{
+	/* What was sent before the cap changed tells nothing of it. */
+	y->from = now + rtt;
+	y->to = now + 2 * rtt;
+	y->rtt = UINT64_MAX;
+	y->peak = 0;
+}
+
+static void
+cut(struct qyield *y, uint64_t now, uint64_t allowed, const ngtcp2_conn_info *ci)
+{
+	uint64_t floor = ci->cwnd / 8;
+
+	if (y->cap == 0) {
+		y->cap = y->peak;
+		y->futile = 0;
+	} else if (y->rtt > y->rtt_cut - y->rtt_cut / 16 && y->rtt > allowed + allowed / 8) {
+		y->futile++;
+	}
+	if (y->futile == FUTILE) {
+		y->cap = 0;
+		y->off_until = now + LEAVE_BE;
+		return;
+	}
+	y->rtt_cut = y->rtt;
+	y->cap = (uint64_t)((double)y->cap * (double)allowed / (double)y->rtt);
+	if (floor < FLOOR_MIN)
+		floor = FLOOR_MIN;
+	if (y->cap < floor)
+		y->cap = floor;
+}
+
+static void
+widen(struct qyield *y, uint64_t allowed, const ngtcp2_conn_info *ci)
+{
+	y->futile = 0;
+	if (y->cap == 0 || y->peak < y->cap - y->cap / 8)
+		return; /* it is not what limits */
+	y->cap = (uint64_t)((double)y->cap * (double)allowed / (double)y->rtt);
+	if (y->cap > 2 * ci->cwnd)
+		y->cap = 0;
+}
+
+uint64_t
+qyield_room(struct tp_conn *c, const ngtcp2_conn_info *ci)
+{
+	struct qyield *y = &c->yield;
+	uint64_t wait = ci->min_rtt / 4, allowed;
+
+	if (c->now >= y->until || c->now < y->off_until || ci->min_rtt == UINT64_MAX) {
+		y->cap = y->to = 0;
+		return UINT64_MAX;
+	}
+	if (y->to == 0) {
+		begin_round(y, c->now, 0);
+		y->to = c->now + ci->smoothed_rtt;
+	}
+	if (c->now >= y->from && ci->latest_rtt < y->rtt)
+		y->rtt = ci->latest_rtt;
+	if (ci->bytes_in_flight > y->peak)
+		y->peak = ci->bytes_in_flight;
+	if (c->now >= y->to && y->rtt != UINT64_MAX) {
+		allowed = ci->min_rtt + (wait > WAIT_MIN ? wait : WAIT_MIN);
+		if (y->rtt > allowed)
+			cut(y, c->now, allowed, ci);
+		else
+			widen(y, allowed, ci);
+		begin_round(y, c->now,
+		    ci->latest_rtt > ci->smoothed_rtt ? ci->latest_rtt : ci->smoothed_rtt);
+	}
+	if (y->cap == 0)
+		return UINT64_MAX;
+	return ci->bytes_in_flight < y->cap ? y->cap - ci->bytes_in_flight : 0;
+}
