@@ -36,6 +36,7 @@ struct client {
 	struct ev_timer *prepare, *closing;
 	struct ev_signal *signals[NSIGNALS], *stop;
 	struct connect *connect;
+	struct tokens *tokens; /* NULL: none are kept */
 	struct addr remote;
 	struct tp_conn *conn;
 	struct pubkey hostkey_pub;
@@ -470,7 +471,9 @@ client_new(struct client **out, struct ev *ev, const struct cconf *conf, const s
 	if (!c)
 		return QERR_NOMEM;
 	*c = (struct client){.ev = ev, .conf = conf, .plan = plan, .io = io, .status = FAILED};
-	rc = connect_new(&c->connect, ev, conf, plan->pty, on_connected, c);
+	if (conf->token_file)
+		(void)tokens_new(&c->tokens, conf->token_file);
+	rc = connect_new(&c->connect, ev, conf, plan->pty, c->tokens, on_connected, c);
 	if (rc < 0) {
 		client_free(out);
 		return rc;
@@ -514,6 +517,7 @@ client_free(struct client **cp)
 	incoming_free(&c->incoming);
 	tp_conn_free(&c->conn);
 	connect_free(&c->connect);
+	tokens_free(&c->tokens);
 	keyring_free(&c->keys);
 	pubkey_free(&c->hostkey_pub);
 	ev_timer_free(&c->prepare);

@@ -28,6 +28,7 @@ struct attempt {
 struct connect {
 	struct ev *ev;
 	const struct cconf *conf;
+	struct tokens *tokens;
 	connect_done_fn *done;
 	void *arg;
 	struct addr bind4, bind6;
@@ -130,7 +131,9 @@ start_next(void *arg)
 	struct attempt *a = &c->attempts[c->nstarted];
 	struct quic_client_cfg cfg = {.remote = a->addr,
 	    .bind_device = c->conf->bind_interface,
-	    .sni = c->conf->send_sni ? c->conf->hostname : NULL};
+	    .sni = c->conf->send_sni ? c->conf->hostname : NULL,
+	    .tokens = c->tokens ? &tokens_ops : NULL,
+	    .tokens_arg = c->tokens};
 	struct tp_close why = {.by = TP_CLOSED_SYS};
 	char at[ADDR_STRLEN];
 	int rc;
@@ -307,14 +310,19 @@ prepare(struct connect *c)
 
 int
 connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool watched,
-    connect_done_fn *done, void *arg)
+    struct tokens *tokens, connect_done_fn *done, void *arg)
 {
 	struct connect *c = calloc(1, sizeof(*c));
 	int rc;
 
 	if (!c)
 		return QERR_NOMEM;
-	*c = (struct connect){.ev = ev, .conf = conf, .watched = watched, .done = done, .arg = arg};
+	*c = (struct connect){.ev = ev,
+	    .conf = conf,
+	    .watched = watched,
+	    .tokens = tokens,
+	    .done = done,
+	    .arg = arg};
 	rc = prepare(c);
 	if (rc == 0)
 		rc = ev_timer_new(&c->next, ev, start_next, c);

@@ -3,6 +3,7 @@
 #define QSH_CLIENT_CONNECT_H
 
 #include "client/conf/cconf.h"
+#include "client/tokens.h"
 #include "common/ev/ev.h"
 #include "common/net/transport.h"
 
@@ -13,10 +14,10 @@ struct connect;
 typedef void connect_done_fn(void *arg, struct tp_conn *conn, const struct addr *remote);
 
 /* Resolves the name (blocking) and starts the attempts from the loop. watched: a person looks at what comes,
- * so that little may be under way. Logs what failed:
+ * so that little may be under way. tokens (may be NULL) outlives the connection. Logs what failed:
  * QERR_NOTFOUND (name), QERR_INVAL (bind address, port list), QERR_NOMEM. */
 int connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool watched,
-    connect_done_fn *done, void *arg);
+    struct tokens *tokens, connect_done_fn *done, void *arg);
 /* Ends what still runs. */
 void connect_free(struct connect **c);
 

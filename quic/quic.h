@@ -27,11 +27,23 @@ struct quic_limits {
 void quic_limits_client(struct quic_limits *l);
 void quic_limits_server(struct quic_limits *l);
 
+#define QUIC_ADDR_TOKEN_MAX 512 /* bytes; longer ones are not kept */
+/* Tokens by which a server knows an address again, and needs no round trip to prove it (RFC 9000 section
+ * 8.1.3). Who keeps them shows each once, and to the server that it is of, from the same address. */
+struct quic_tokens {
+	/* One for this path into dst; its length, 0: there is none. */
+	size_t (*take)(void *arg, const struct tp_path *path, uint8_t dst[QUIC_ADDR_TOKEN_MAX]);
+	/* The server on this path gave one for the next connection. */
+	void (*keep)(void *arg, const struct tp_path *path, const uint8_t *p, size_t n);
+};
+
 struct quic_client_cfg {
 	struct addr remote;
 	struct addr bind;             /* len 0: any */
 	const char *bind_device;      /* NULL: any */
 	const char *sni;              /* name shown to the wire in the first packet (RFC 6066); NULL: none */
+	const struct quic_tokens *tokens; /* NULL: none are kept; else it and its argument outlive the connection */
+	void *tokens_arg;
 	struct quic_limits limits;
 };
 /* Opens a UDP socket and starts a handshake from the loop. The host key is not judged here: the
@@ -75,6 +87,8 @@ int quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_serve
 void quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
 /* Who mints them is another one now: what need_cids asked for will not come, ask again. */
 void quic_server_ask_cids(struct tp_conn *c);
+/* A token for the client's next connection from where it is now. Best effort. */
+void quic_server_send_token(struct tp_conn *c, const uint8_t *p, size_t n);
 /* A steered datagram (by the listener). Streams' and handshake events come from inside this call;
  * what they write leaves from the loop. */
 void quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn,

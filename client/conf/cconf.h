@@ -39,6 +39,7 @@ struct cconf {
 	unsigned password_prompts;
 	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
 	bool send_sni;
+	char *token_file;         /* NULL: none */
 	char *tag, *ignore_unknown;
 	/* where these would count, cconf_finish fails: */
 	char *revoked_host_keys, *refuse_connection;

@@ -97,7 +97,8 @@ expand_all(struct cconf_walk *w)
 	if ((r = expand_list(&c->identity_files, all, &t, w->home, "IdentityFile")) != 0 ||
 	    (r = expand_list(&c->user_known_hosts, all, &t, w->home, "UserKnownHostsFile")) !=
 		0 ||
-	    (r = expand_agent(c, &t, w->home)) != 0)
+	    (r = expand_agent(c, &t, w->home)) != 0 ||
+	    (r = expand(&c->token_file, all, &t, w->home, "TokenFile")) != 0)
 		goto out;
 	r = expand(&c->remote_command, TOKENS, &t, w->home, "RemoteCommand");
 out:

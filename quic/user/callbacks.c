@@ -246,6 +246,17 @@ cb_stateless_reset(ngtcp2_conn *ng, const ngtcp2_pkt_stateless_reset *sr, void *
 	return 0;
 }
 
+static int
+cb_new_token(ngtcp2_conn *ng, const uint8_t *p, size_t n, void *user_data)
+{
+	struct tp_conn *c = user_data;
+
+	(void)ng;
+	if (c->host->new_token != NULL && n <= QUIC_ADDR_TOKEN_MAX)
+		c->host->new_token(c->host_arg, p, n);
+	return 0;
+}
+
 static void
 cb_rand(uint8_t *dest, size_t n, const ngtcp2_rand_ctx *ctx)
 {
@@ -283,6 +294,7 @@ qcallbacks_client(ngtcp2_callbacks *cb)
 	callbacks_common(cb);
 	keys_callbacks_client(cb);
 	cb->recv_stateless_reset = cb_stateless_reset;
+	cb->recv_new_token = cb_new_token;
 	cb->handshake_confirmed = cb_handshake_confirmed;
 }
 

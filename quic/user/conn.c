@@ -96,6 +96,7 @@ qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
 	ngtcp2_settings st;
 	ngtcp2_cid dcid, scid;
 	ngtcp2_path ngp;
+	uint8_t token[QUIC_ADDR_TOKEN_MAX];
 	struct tp_conn *c;
 	int r;
 
@@ -107,6 +108,10 @@ qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
 	dcid.datalen = NGTCP2_MAX_CIDLEN - 2;
 	randombytes_buf(dcid.data, dcid.datalen);
 	settings_fill(&st, c);
+	if (host->token != NULL && (st.tokenlen = host->token(host_arg, token)) > 0) {
+		st.token = token; /* copied */
+		st.token_type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+	}
 	params_fill(&tp, c);
 	qcallbacks_client(&cb);
 	qpath_to_ng(&ngp, &c->path);
@@ -228,6 +233,15 @@ tp_conn_set_ops(struct tp_conn *c, const struct tp_conn_ops *ops, void *arg)
 {
 	c->ops = ops;
 	c->arg = arg;
+}
+
+void
+qconn_send_token(struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	if (n == 0 || c->over || c->fail_set || !c->done_told)
+		return;
+	(void)ngtcp2_conn_submit_new_token(c->ng, p, n);
+	qc_wake(c);
 }
 
 void *

@@ -29,6 +29,10 @@ struct qconn_host {
 	void (*path_validated)(void *arg, const struct tp_path *path);
 	/* It has been quiet for a while: memory for much traffic is not needed (may be NULL). */
 	void (*rest)(void *arg);
+	/* Client: a token for the first packet into dst, its length; one for the next connection has come
+	 * (both may be NULL). */
+	size_t (*token)(void *arg, uint8_t dst[QUIC_ADDR_TOKEN_MAX]);
+	void (*new_token)(void *arg, const uint8_t *p, size_t n);
 	/* The connection object is gone. */
 	void (*release)(void *arg);
 };
@@ -44,6 +48,7 @@ int qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 void *qconn_host_arg(const struct tp_conn *c);
 void qconn_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
 void qconn_ask_cids(struct tp_conn *c);
+void qconn_send_token(struct tp_conn *c, const uint8_t *p, size_t n);
 
 /* A datagram came. Follow a batch of these with one qconn_run. 0 or QERR_CLOSED. */
 int qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,

@@ -24,6 +24,8 @@ struct qio {
 	struct tp_path path;     /* of fd */
 	bool server;
 	struct quic_server_host host;
+	const struct quic_tokens *tokens; /* of a client; NULL: none */
+	void *tokens_arg;
 };
 
 /* ---- out ---- */
@@ -105,6 +107,23 @@ host_path_validated(void *arg, const struct tp_path *path)
 		io->host.path_validated(io->host.arg, path);
 }
 
+static size_t
+host_token(void *arg, uint8_t dst[QUIC_ADDR_TOKEN_MAX])
+{
+	struct qio *io = arg;
+
+	return io->tokens != NULL ? io->tokens->take(io->tokens_arg, &io->path, dst) : 0;
+}
+
+static void
+host_new_token(void *arg, const uint8_t *p, size_t n)
+{
+	struct qio *io = arg;
+
+	if (io->tokens != NULL)
+		io->tokens->keep(io->tokens_arg, &io->path, p, n);
+}
+
 static void
 host_rest(void *arg)
 {
@@ -135,6 +154,8 @@ static const struct qconn_host host_ops = {
 	.need_cids = host_need_cids,
 	.path_validated = host_path_validated,
 	.rest = host_rest,
+	.token = host_token,
+	.new_token = host_new_token,
 	.release = host_release,
 };
 
@@ -243,6 +264,8 @@ quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cf
 	if (r != 0)
 		return r;
 	io->path.remote = cfg->remote;
+	io->tokens = cfg->tokens;
+	io->tokens_arg = cfg->tokens_arg;
 	r = qudp_client(&io->fd, &io->path.local, &cfg->remote, &cfg->bind, cfg->bind_device);
 	if (r == 0)
 		r = watch(io);
@@ -300,6 +323,12 @@ void
 quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n)
 {
 	qconn_add_cids(c, cids, n);
+}
+
+void
+quic_server_send_token(struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	qconn_send_token(c, p, n);
 }
 
 void

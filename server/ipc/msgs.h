@@ -57,6 +57,7 @@ enum smsg_type {
 	LN_NEED_CIDS,     /* N>L struct smsg_count */
 	LN_CIDS,          /* L>N struct smsg_cids */
 	LN_VALIDATED,     /* N>L once, empty */
+	LN_TOKEN,         /* L>N struct smsg_blob: for the client's next connection */
 	/* monitor - broker */
 	MB_INIT = 80,     /* M>B once, 1 fd (broker's end of the NB channel): struct smsg_binit */
 	MB_PTY_LOGIN,     /* B>M struct smsg_pty */

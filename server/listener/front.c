@@ -12,6 +12,8 @@
 
 #define INITIAL_MIN 1200 /* RFC 9000 section 14.1 */
 #define SHORT_BIT   0x80 /* clear in packets with a short header */
+#define TRUST_RATE  50 /* handshakes a second without a Retry, */
+#define TRUST_BURST 100 /* and so many at once */
 
 struct front {
 	const struct front_ops *ops;
@@ -25,7 +27,7 @@ struct front {
 	uint32_t unvalidated;	    /* slots without a validated address */
 	uint32_t starting;	    /* validated, user not known yet: what MaxStartups counts */
 	uint32_t connected;	    /* slots with a connected socket */
-	struct budget resets, versions, closes, lines;
+	struct budget resets, versions, closes, lines, trust;
 };
 
 /* A datagram on its way through. */
@@ -55,6 +57,7 @@ front_new(struct front **out, const struct smsg_linit *init, uint64_t now,
 	budget_init(&f->versions, 100, 100, now);
 	budget_init(&f->closes, 1000, 100, now);
 	budget_init(&f->lines, 1, 10, now);
+	budget_init(&f->trust, TRUST_RATE, TRUST_BURST, now);
 	if ((err = cid_keys_new(&f->cids, init)) != 0 || (err = slots_new(&f->slots)) != 0) {
 		front_free(&f);
 		return err;
@@ -174,6 +177,12 @@ front_cids(struct front *f, const struct slot *s, uint32_t count, struct smsg_ci
 	if (err != 0)
 		smsg_free_cids(out);
 	return err;
+}
+
+ssize_t
+front_token(const struct front *f, const struct slot *s, uint64_t now, uint8_t *dst)
+{
+	return reply_new_token(dst, &s->path.remote, f->token_key, now);
 }
 
 void
@@ -296,13 +305,14 @@ set_cid(struct quic_cid *dst, const ngtcp2_cid *src)
 	memcpy(dst->id, src->data, src->datalen);
 }
 
-/* odcid: the client's first choice, where a Retry has come between; else NULL. */
+/* odcid: the client's first choice, where a Retry has come between; else NULL. validated: by either kind of
+ * token. */
 static void
 admit(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd,
-    const struct quic_cid *odcid)
+    const struct quic_cid *odcid, bool validated)
 {
 	struct smsg_admit m = {
-	    .path = in->d->path, .version = hd->version, .validated = odcid != NULL};
+	    .path = in->d->path, .version = hd->version, .validated = validated};
 	struct quic_cid dcid;
 	struct slot *s;
 	int err = QERR_NOMEM;
@@ -369,12 +379,13 @@ refuse(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd)
 }
 
 /* May a process be started for an address that anybody can have forged? Not while real ones are
- * near their limit; and not because another connection says that it came from there. */
+ * near their limit, nor faster than people come; and not because another connection says that it came
+ * from there. */
 static bool
-may_trust(const struct front *f, const struct input *in)
+may_trust(struct front *f, const struct input *in)
 {
 	return in->from == NULL && f->unvalidated < f->limits.unvalidated_max &&
-	       f->starting < f->limits.startups_begin;
+	       f->starting < f->limits.startups_begin && budget_take(&f->trust, in->now);
 }
 
 static void
@@ -399,13 +410,17 @@ input_initial(struct front *f, const struct input *in)
 		break;
 	case TOKEN_NONE:
 		if (may_trust(f, in))
-			admit(f, in, &hd, NULL);
+			admit(f, in, &hd, NULL, false);
 		else
 			retry(f, in, &hd);
 		break;
 	case TOKEN_VALID:
 		if (!refuse(f, in, &hd))
-			admit(f, in, &hd, &odcid);
+			admit(f, in, &hd, &odcid, true);
+		break;
+	case TOKEN_KNOWN:
+		if (!refuse(f, in, &hd))
+			admit(f, in, &hd, NULL, true);
 		break;
 	}
 }

@@ -3,6 +3,8 @@
 #ifndef QSH_SERVER_LISTENER_FRONT_H
 #define QSH_SERVER_LISTENER_FRONT_H
 
+#include <sys/types.h>
+
 #include "server/listener/slots.h"
 
 /* Connection IDs that come with an admission. */
@@ -54,6 +56,9 @@ void front_hung_up(struct front *f, struct slot *s);
 /* Fresh connection IDs for a slot; *out is to be freed with smsg_free_cids. QERR_NOMEM,
  * QERR_CRYPTO. */
 int front_cids(struct front *f, const struct slot *s, uint32_t count, struct smsg_cids *out);
+/* A token for the next connection of a slot's client, from where it first came; dst has REPLY_KNOWN_MAX bytes.
+ * Its length, or QERR_CRYPTO. */
+ssize_t front_token(const struct front *f, const struct slot *s, uint64_t now, uint8_t *dst);
 /* Expires what is due; the time of the next one, UINT64_MAX: none. */
 uint64_t front_tick(struct front *f, uint64_t now);
 

@@ -15,6 +15,7 @@
 #include "server/listener/front.h"
 #include "server/listener/listener.h"
 #include "server/listener/lsock.h"
+#include "server/listener/reply.h"
 #include "server/sandbox/sandbox.h"
 
 enum { PHASE_START = 1, PHASE_SET_UP = 2, PHASE_RUN = 4 };
@@ -107,6 +108,22 @@ net_need_cids(void *ctx, struct rd *body, int *fds)
 	return err != 0 ? err : ipc_send(c->ipc, LN_CIDS, &c->l->out, NULL, 0);
 }
 
+/* Under load its client need not prove its address again. */
+static int
+send_token(struct conn *c)
+{
+	uint8_t token[REPLY_KNOWN_MAX];
+	ssize_t n = front_token(c->l->front, c->slot, ev_now(c->l->ev), token);
+	const struct smsg_blob m = {.data = {token, n > 0 ? (size_t)n : 0}};
+
+	if (n < 0)
+		return (int)n;
+	buf_reset(&c->l->out);
+	if (smsg_put_blob(&c->l->out, &m) == 0)
+		(void)ipc_try_send(c->ipc, LN_TOKEN, &c->l->out, NULL, 0);
+	return 0;
+}
+
 static int
 net_validated(void *ctx, struct rd *body, int *fds)
 {
@@ -115,7 +132,7 @@ net_validated(void *ctx, struct rd *body, int *fds)
 	(void)body;
 	(void)fds;
 	front_validated(c->l->front, c->slot);
-	return 0;
+	return send_token(c);
 }
 
 static const struct ipc_row net_rows[] = {

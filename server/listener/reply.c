@@ -12,6 +12,8 @@ _Static_assert(
 _Static_assert(
     REPLY_TOKEN_KEY == sizeof(((struct smsg_linit *)0)->token_key), "the key's size");
 
+_Static_assert(NGTCP2_CRYPTO_MAX_REGULAR_TOKENLEN <= REPLY_KNOWN_MAX, "a token fits");
+
 /* The size of a reset where the trigger permits it: that of a small packet with data. */
 #define RESET_USUAL 43
 
@@ -75,12 +77,28 @@ reply_reset(uint8_t *dst, size_t trigger, const uint8_t token[QUIC_TOKEN_LEN])
 	return n < 0 ? QERR_CRYPTO : n;
 }
 
+ssize_t
+reply_new_token(
+    uint8_t *dst, const struct addr *remote, const uint8_t key[REPLY_TOKEN_KEY], uint64_t now)
+{
+	ngtcp2_ssize n = ngtcp2_crypto_generate_regular_token(
+	    dst, key, REPLY_TOKEN_KEY, &remote->u.sa, remote->len, now);
+
+	return n < 0 ? QERR_CRYPTO : n;
+}
+
 enum reply_token
 reply_token_check(const ngtcp2_pkt_hd *hd, const struct addr *remote,
     const uint8_t key[REPLY_TOKEN_KEY], uint64_t now, struct quic_cid *odcid)
 {
 	ngtcp2_cid cid;
 
+	if (hd->tokenlen > 0 && hd->token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_REGULAR)
+		return ngtcp2_crypto_verify_regular_token(hd->token, hd->tokenlen, key,
+			   REPLY_TOKEN_KEY, &remote->u.sa, remote->len, REPLY_KNOWN_TIME,
+			   now) == 0
+			   ? TOKEN_KNOWN
+			   : TOKEN_NONE;
 	if (hd->tokenlen == 0 || hd->token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2)
 		return TOKEN_NONE;
 	if (ngtcp2_crypto_verify_retry_token2(&cid, hd->token, hd->tokenlen, key,

@@ -16,6 +16,8 @@
 #define REPLY_MAX	 256
 #define REPLY_TOKEN_KEY	 32
 #define REPLY_TOKEN_TIME (10 * NS_PER_S) /* a Retry token's life */
+#define REPLY_KNOWN_TIME (7 * 24 * 3600 * NS_PER_S) /* one's for the next connection */
+#define REPLY_KNOWN_MAX	 64 /* bytes of it */
 #define REPLY_RESET_MIN	 21 /* RFC 9000 section 10.3: the shortest stateless reset */
 
 /* Version Negotiation (RFC 9000 section 6); the IDs are echoed as they came, and may be long:
@@ -29,9 +31,19 @@ ssize_t reply_close(uint8_t *dst, const ngtcp2_pkt_hd *hd, uint64_t code, const 
 /* A stateless reset, shorter than what triggered it; 0: none is possible. */
 ssize_t reply_reset(uint8_t *dst, size_t trigger, const uint8_t token[QUIC_TOKEN_LEN]);
 
-enum reply_token { TOKEN_NONE, TOKEN_VALID, TOKEN_INVALID };
-/* What an Initial's token is worth; odcid is filled where it is valid. A token that is not of
- * Retry counts as none. */
+/* A token for NEW_TOKEN (section 8.1.3), by which the address is known when it comes again, from whatever
+ * port; dst has REPLY_KNOWN_MAX bytes. */
+ssize_t reply_new_token(
+    uint8_t *dst, const struct addr *remote, const uint8_t key[REPLY_TOKEN_KEY], uint64_t now);
+
+enum reply_token {
+	TOKEN_NONE,
+	TOKEN_VALID,   /* of Retry */
+	TOKEN_INVALID, /* of Retry */
+	TOKEN_KNOWN,   /* of NEW_TOKEN */
+};
+/* What an Initial's token is worth; odcid is filled where it is TOKEN_VALID. One of NEW_TOKEN that is not
+ * valid (section 8.1.3), and one of neither, count as none. */
 enum reply_token reply_token_check(const ngtcp2_pkt_hd *hd, const struct addr *remote,
     const uint8_t key[REPLY_TOKEN_KEY], uint64_t now, struct quic_cid *odcid);
 

@@ -36,9 +36,26 @@ on_cids(void *ctx, struct rd *body, int *fds)
 	return 0;
 }
 
+static int
+on_token(void *ctx, struct rd *body, int *fds)
+{
+	struct net *net = ctx;
+	struct smsg_blob m;
+	int r = smsg_get_blob(body, &m);
+
+	(void)fds;
+	if (r < 0)
+		return r;
+	if (net->conn != NULL && !net->over)
+		quic_server_send_token(net->conn, m.data.p, m.data.n);
+	smsg_free_blob(&m);
+	return 0;
+}
+
 static const struct ipc_row rows[] = {
 	{LN_DGRAM, "LN_DGRAM", 1, 0, 0, on_dgram},
 	{LN_CIDS, "LN_CIDS", 1, 0, 0, on_cids},
+	{LN_TOKEN, "LN_TOKEN", 1, 0, 0, on_token},
 };
 
 static void

@@ -253,3 +253,66 @@ def the_end_of_a_process_is_told(w):
     os.kill(s.children("qshd-net")[0], signal.SIGKILL)
     wait(lambda: not s.children("qshd-monitor"), "its monitor to end")
     is_told(w, l, e)
+
+
+# ---- address validation ----------------------------------------------------------
+
+def first_answer(w, l, *args):
+    """Logs in; the server's first packet: a Retry is small, a handshake's flight is not."""
+    while True:
+        before = len(l.trace())
+        p = w.qsh(w.alice, *opts(w), *args, "alice@10.99.0.2", "true", ns="a")
+        # With MaxStartups 1:1:1000 one in a hundred is refused.
+        if p.returncode == 0:
+            break
+        contains(p.err, "full")
+    trace = [t for t in l.trace()[before:] if t[3] == 17]
+    # The translator gives ports in a row: the last one is ours, others are other connections'.
+    mine = max(t[5] for t in trace if t[1] == "b")
+    return next(t for t in trace if t[1] == "b" and t[5] == mine)
+
+
+def is_retry(packet):
+    return packet[2] < 300
+
+
+@test
+def a_known_address_needs_no_retry(w):
+    """Under load everybody has to prove his address first, but who was here before has a token."""
+    l, s = started(w, "MaxStartups 1:1:1000\nLoginGraceTime 0\n")
+    path = w.dir + "/tokens"
+    mine = ("-o", f"TokenFile={path}")
+    check(not is_retry(first_answer(w, l, *mine)), "no load, no Retry")
+    equal(os.stat(path).st_mode & 0o777, 0o600)
+    one = read(path)
+    equal(len(one.splitlines()), 1)
+    # Somebody who does not answer the question about the host key: not authenticated.
+    t = w.terminal(w.alice, "-F", "none", "-o", "UserKnownHostsFile=none", "-o", "GlobalKnownHostsFile=none",
+                   "-o", "TokenFile=none", "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    t.expect(r"\[fingerprint\]")
+    check(is_retry(first_answer(w, l, "-o", "TokenFile=none")), "a stranger gets a Retry")
+    equal(read(path), one)
+    check(not is_retry(first_answer(w, l, *mine)), "a known one gets none")
+    two = read(path)
+    check(len(two.splitlines()) == 1 and two != one, "the token was used up, and there is another one")
+    # After a restart it is good, too; from another address it is not, and no obstacle.
+    s.stop()
+    s = server(w, "MaxStartups 1:1:1000\nLoginGraceTime 0\n")
+    s.logged("took over the connection")
+    check(not is_retry(first_answer(w, l, *mine)), "after a restart")
+    l.set("nat 10.99.1.2")
+    check(is_retry(first_answer(w, l, *mine)), "from another address")
+    t.send("no\n")
+    t.wait()
+
+
+@test
+def a_server_answers_no_more_than_three_times_what_came(w):
+    """To an address that is not proven (RFC 9000 section 8.1): the client's first packet, and then silence."""
+    l, s = started(w)
+    l.set("down b")
+    p = w.spawn(w.alice, *opts(w), "-o", "ConnectTimeout=3", "alice@10.99.0.2", "true", ns="a", env=w.env(w.alice))
+    p.wait(30 * SLOW)
+    got = sum(t[2] - 28 for t in l.trace() if t[3] == 17 and t[1] == "a")
+    sent = sum(t[2] - 28 for t in l.trace() if t[3] == 17 and t[1] == "b")
+    check(got > 0 and 0 < sent <= 3 * got, f"{sent} bytes for {got}")

@@ -17,6 +17,7 @@
 #include "common/base/log.h"
 #include "server/listener/cid.h"
 #include "server/listener/front.h"
+#include "server/listener/reply.h"
 
 #define START (1000 * NS_PER_S)
 #define LOG_MAX 4096
@@ -643,6 +644,90 @@ stateless_reset_after_another_key(void **state)
 	assert_memory_equal(w->out + w->outlen - 16, new.reset, 16);
 }
 
+/* Who was here before need not prove its address again, as long as it is the same; the port may be another. */
+static void
+known_addresses(void **state)
+{
+	struct world *w = *state;
+	struct packet k = client(1), other;
+	uint8_t token[REPLY_KNOWN_MAX];
+	ssize_t n;
+
+	give_initial(w, &k);
+	n = front_token(w->front, w->slot, w->now, token);
+	assert_true(n > 0 && n <= REPLY_KNOWN_MAX);
+	front_validated(w->front, w->slot);
+	set_limits(w, 0, 0, 100, 0); /* everybody gets a Retry */
+	k = client(2);
+	give_initial(w, &k);
+	assert_true(sent_retry(w));
+	w->admitted = 0;
+	other = client(2);
+	memcpy(other.token, token, (size_t)n);
+	other.tokenlen = (size_t)n;
+	give_initial(w, &other); /* another address's */
+	assert_true(sent_retry(w));
+	k = client(3);
+	k.path.remote = client(1).path.remote;
+	addr_set_port(&k.path.remote, 7777);
+	memcpy(k.token, token, (size_t)n);
+	k.tokenlen = (size_t)n;
+	give_initial(w, &k);
+	assert_int_equal(w->admitted, 1);
+	assert_true(w->admit.validated);
+	assert_int_equal(w->admit.retry_scid.len, 0);
+	assert_memory_equal(w->admit.odcid.id, k.dcid, k.dcidlen);
+	/* One that was changed is none: no reason to end anything. */
+	k = client(1);
+	k.dcid[7] ^= 1;
+	memcpy(k.token, token, (size_t)n);
+	k.tokenlen = (size_t)n;
+	k.token[20] ^= 1;
+	give_initial(w, &k);
+	assert_true(sent_retry(w));
+	/* It does not go round MaxStartups, and it gets old. */
+	k.token[20] ^= 1;
+	set_limits(w, 1, 100, 1, 0);
+	w->outlen = 0;
+	give_initial(w, &k);
+	assert_true(sent_close(w));
+	set_limits(w, 0, 0, 100, 0);
+	w->now += REPLY_KNOWN_TIME;
+	give_initial(w, &k);
+	assert_true(sent_retry(w));
+	assert_int_equal(w->admitted, 1);
+}
+
+/* Handshakes that end at once are not many at a time, but still work for us. */
+static void
+retry_by_rate(void **state)
+{
+	struct world *w = *state;
+	unsigned retries = 0;
+
+	for (unsigned i = 0; i < 200; i++) {
+		struct packet k = client(i);
+
+		give_initial(w, &k);
+		if (sent_retry(w))
+			retries++;
+		else
+			front_gone(w->front, w->admit.slot);
+	}
+	assert_int_equal(w->admitted, 100);
+	assert_int_equal(retries, 100);
+	w->now += NS_PER_S;
+	w->admitted = 0;
+	for (unsigned i = 0; i < 200; i++) {
+		struct packet k = client(i);
+
+		give_initial(w, &k);
+		if (!sent_retry(w))
+			front_gone(w->front, w->admit.slot);
+	}
+	assert_int_equal(w->admitted, 50);
+}
+
 /* A former listener's connections live on where this one does not see them. */
 static void
 former_listeners_connections_are_left_alone(void **state)
@@ -887,10 +972,12 @@ past_a_limit_all_are_steered(void **state)
 	for (unsigned i = 0; i < FRONT_CONNECTED; i++) {
 		struct packet k = client(i);
 
+		w->now += NS_PER_S / 50; /* slow enough not to be sent a Retry */
 		give_initial(w, &k);
 		assert_false(w->admit.steered);
 	}
 	struct packet k = client(FRONT_CONNECTED);
+	w->now += NS_PER_S / 50;
 	give_initial(w, &k);
 	assert_true(w->admit.steered);
 	assert_int_equal(stats(w).connected, FRONT_CONNECTED);
@@ -937,7 +1024,7 @@ main(void)
 		T(first_packet_is_admitted), T(retry_past_the_limit), T(tokens_are_checked),
 		T(a_flood_starts_little_and_keeps_nobody_out), T(expiry), T(max_startups),
 		T(near_the_limit_all_get_retry), T(steering), T(more_cids), T(stateless_reset),
-		T(stateless_reset_after_another_key),
+		T(stateless_reset_after_another_key), T(known_addresses), T(retry_by_rate),
 		T(former_listeners_connections_are_left_alone),
 		T(former_listeners_connections_are_adopted), T(adopted_logins_count),
 		T(adopted_numbers_are_taken), T(versions),

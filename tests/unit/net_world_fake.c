@@ -45,6 +45,14 @@ quic_server_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n)
 }
 
 void
+quic_server_send_token(struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	(void)c;
+	(void)p;
+	(void)n;
+}
+
+void
 quic_server_ask_cids(struct tp_conn *c)
 {
 	(void)c;
