@@ -11,7 +11,9 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/base/tracefile.h"
 #include "quic/quic.h"
+#include "quic/trace.h"
 
 #define PORTS_MAX 8
 /* Output that was sent and not shown yet. An interrupt does not take it back, so on a slow terminal this much
@@ -124,6 +126,20 @@ say_local(char *dst, size_t n, const struct cconf *conf, int rc)
 		snprintf(dst, n, "%s", what);
 }
 
+/* What this attempt is recorded in. What cannot be made was logged; the login goes on without. */
+static int
+start_trace(struct quic_trace **out, const struct connect *c)
+{
+	const char *path = c->conf->key_log_file;
+	int keys = path ? tracefile_keys(path) : -1;
+
+	if (keys >= 0 && c->nstarted == 1)
+		log_info("Warning: the keys of this connection are written to %s (KeyLogFile): who reads "
+			 "them can read all of it.",
+		    path);
+	return quic_trace_new(out, keys, -1, c->conf->qlog_dir);
+}
+
 static void
 start_next(void *arg)
 {
@@ -152,7 +168,9 @@ start_next(void *arg)
 	    addr_port(&a->addr));
 	if (c->nstarted < c->n)
 		ev_timer_at(c->next, ev_now(c->ev) + RACE_DELAY_NS);
-	rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);
+	rc = start_trace(&cfg.trace, c);
+	if (rc == 0)
+		rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);
 	if (rc < 0) {
 		char text[sizeof(why.reason)];
 

@@ -45,6 +45,7 @@ struct quic_client_cfg {
 	const struct quic_tokens *tokens; /* NULL: none are kept; else it and its argument outlive the connection */
 	void *tokens_arg;
 	struct quic_limits limits;
+	struct quic_trace *trace;     /* what it is recorded in (quic/trace.h), taken over also on failure; NULL: nothing */
 };
 /* Opens a UDP socket and starts a handshake from the loop. The host key is not judged here: the
  * layer above does so in handshake_done. QERR_SYS, QERR_NOMEM, QERR_CRYPTO. */
@@ -80,6 +81,7 @@ struct quic_server_cfg {
 	int fd;                       /* connected UDP socket, taken over (also on failure); -1: all
 	                               * goes by send_steered */
 	struct quic_limits limits;
+	struct quic_trace *trace;     /* as a client's */
 };
 /* QERR_NOMEM, QERR_CRYPTO, QERR_SYS. Feed the first flight with quic_server_input. */
 int quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,

@@ -37,6 +37,7 @@ struct tls {
 	gnutls_certificate_credentials_t cred;
 	tls_sign_fn *sign;
 	void *sign_arg;
+	struct quic_trace *trace;
 };
 
 void *
@@ -144,6 +145,25 @@ out:
 	return QERR_CRYPTO;
 }
 
+/* GnuTLS by itself would write secrets to the file that SSLKEYLOGFILE names. */
+static int
+on_key(gnutls_session_t session, const char *label, const gnutls_datum_t *secret)
+{
+	const struct tls *tls = gnutls_db_get_ptr(session);
+	gnutls_datum_t random, other;
+
+	gnutls_session_get_random(session, &random, &other);
+	if (random.size == 32)
+		quic_trace_key(tls->trace, label, random.data, secret->data, secret->size);
+	return 0;
+}
+
+void
+tls_set_trace(struct tls *tls, struct quic_trace *trace)
+{
+	tls->trace = trace;
+}
+
 static const char *
 priority(bool server)
 {
@@ -184,6 +204,8 @@ tls_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn, unsigne
 		return QERR_CRYPTO;
 	}
 	gnutls_session_set_ptr(tls->session, ref);
+	gnutls_db_set_ptr(tls->session, tls); /* there is no session database */
+	gnutls_session_set_keylog_function(tls->session, on_key);
 	*out = tls;
 	return 0;
 }

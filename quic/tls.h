@@ -11,6 +11,8 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "quic/trace.h"
+
 #define TLS_KEY_LEN 32 /* Ed25519 public key */
 #define TLS_SIG_LEN 64
 
@@ -28,6 +30,9 @@ int tls_set_sni(struct tls *tls, const char *name);
 int tls_server_new(struct tls **out, ngtcp2_crypto_conn_ref *ref, const char *alpn,
     const uint8_t key[TLS_KEY_LEN], tls_sign_fn *fn, void *arg);
 void tls_free(struct tls **tls);
+/* Where its secrets are recorded; trace must outlive it. Without this they are nowhere, whatever
+ * the environment says. */
+void tls_set_trace(struct tls *tls, struct quic_trace *trace);
 /* For ngtcp2_conn_set_tls_native_handle. */
 void *tls_native(struct tls *tls);
 

@@ -29,6 +29,7 @@ struct cconf {
 	int request_tty, session_type;
 	int escape_char;          /* -1: none */
 	int log_level;
+	char *key_log_file, *qlog_dir; /* NULL: none */
 	char *remote_command;
 	unsigned server_alive_interval, server_alive_count;
 	uint64_t connection_timeout_ns;

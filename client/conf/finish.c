@@ -98,7 +98,9 @@ expand_all(struct cconf_walk *w)
 	    (r = expand_list(&c->user_known_hosts, all, &t, w->home, "UserKnownHostsFile")) !=
 		0 ||
 	    (r = expand_agent(c, &t, w->home)) != 0 ||
-	    (r = expand(&c->token_file, all, &t, w->home, "TokenFile")) != 0)
+	    (r = expand(&c->token_file, all, &t, w->home, "TokenFile")) != 0 ||
+	    (r = expand(&c->key_log_file, TILDE | TOKENS, &t, w->home, "KeyLogFile")) != 0 ||
+	    (r = expand(&c->qlog_dir, TILDE | TOKENS, &t, w->home, "QLogDirectory")) != 0)
 		goto out;
 	r = expand(&c->remote_command, TOKENS, &t, w->home, "RemoteCommand");
 out:

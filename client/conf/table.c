@@ -114,6 +114,8 @@ static const struct conf_opt options[] = {
     {DO("ServerAliveInterval", TIME_S, server_alive_interval), .max = UINT_LIMIT, .def = "0"},
     {DO("ServerAliveCountMax", UINT, server_alive_count), .max = UINT_LIMIT, .def = "3"},
     {DO("LogLevel", ENUM, log_level), .names = level_names, .def = "INFO"},
+    {DO("KeyLogFile", STRING, key_log_file), .flags = CONF_F_OURS | CONF_F_NONE | CONF_F_HIDE},
+    {DO("QLogDirectory", STRING, qlog_dir), .flags = CONF_F_OURS | CONF_F_NONE | CONF_F_HIDE},
     {DO("IgnoreUnknown", STRING, ignore_unknown)},
 
     /* ---- other names ---- */

@@ -87,6 +87,25 @@ params_fill(ngtcp2_transport_params *tp, const struct tp_conn *c)
 	tp->grease_quic_bit = 1;
 }
 
+static void
+on_qlog(void *user_data, uint32_t flags, const void *p, size_t n)
+{
+	struct tp_conn *c = user_data;
+
+	(void)flags;
+	quic_trace_qlog(c->trace, p, n, c->now);
+}
+
+/* Before the connection is made, whose first record is written then. */
+static void
+trace_fill(ngtcp2_settings *st, struct tp_conn *c, const ngtcp2_cid *odcid)
+{
+	if (c->host->trace != NULL)
+		c->trace = c->host->trace(c->host_arg);
+	if (quic_trace_begin(c->trace, odcid->data, odcid->datalen, c->server))
+		st->qlog_write = on_qlog;
+}
+
 int
 qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
     const struct tp_path *path, uint64_t now, const struct qconn_host *host, void *host_arg)
@@ -112,6 +131,7 @@ qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
 		st.token = token; /* copied */
 		st.token_type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
 	}
+	trace_fill(&st, c, &dcid);
 	params_fill(&tp, c);
 	qcallbacks_client(&cb);
 	qpath_to_ng(&ngp, &c->path);
@@ -125,6 +145,7 @@ qconn_client_new(struct tp_conn **out, const struct quic_limits *limits,
 		return r;
 	}
 	ngtcp2_conn_set_tls_native_handle(c->ng, tls_native(c->tls));
+	tls_set_trace(c->tls, c->trace);
 	c->woken = true; /* the first packet waits to be written */
 	*out = c;
 	return 0;
@@ -180,6 +201,7 @@ qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 	cid_to_ng(&c->retry_scid, &cfg->retry_scid);
 	qcid_add_ours(c, &scid);
 	settings_fill(&st, c);
+	trace_fill(&st, c, &c->odcid);
 	params_server(&tp, c, cfg);
 	qcallbacks_server(&cb);
 	qpath_to_ng(&ngp, &c->path);
@@ -193,6 +215,7 @@ qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 		return r;
 	}
 	ngtcp2_conn_set_tls_native_handle(c->ng, tls_native(c->tls));
+	tls_set_trace(c->tls, c->trace);
 	*out = c;
 	return 0;
 }

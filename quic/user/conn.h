@@ -33,6 +33,9 @@ struct qconn_host {
 	 * (both may be NULL). */
 	size_t (*token)(void *arg, uint8_t dst[QUIC_ADDR_TOKEN_MAX]);
 	void (*new_token)(void *arg, const uint8_t *p, size_t n);
+	/* What the connection is recorded in (may be NULL, as may be what it returns); the host's, lives
+	 * until release. */
+	struct quic_trace *(*trace)(void *arg);
 	/* The connection object is gone. */
 	void (*release)(void *arg);
 };

@@ -105,6 +105,7 @@ struct tp_conn {
 	const struct qconn_host *host;
 	void *host_arg;
 	struct quic_limits lim;
+	struct quic_trace *trace;  /* of the host; NULL: none */
 	bool server;
 	unsigned depth;            /* how often we stand inside this connection */
 	bool dead;                 /* freed by the layer above while we did */

@@ -9,6 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/ev/ev.h"
+#include "quic/trace.h"
 #include "quic/user/drive.h"
 #include "quic/user/udp.h"
 
@@ -26,6 +27,7 @@ struct qio {
 	struct quic_server_host host;
 	const struct quic_tokens *tokens; /* of a client; NULL: none */
 	void *tokens_arg;
+	struct quic_trace *trace;
 };
 
 /* ---- out ---- */
@@ -135,6 +137,14 @@ host_rest(void *arg)
 #endif
 }
 
+static struct quic_trace *
+host_trace(void *arg)
+{
+	struct qio *io = arg;
+
+	return io->trace;
+}
+
 static void
 host_release(void *arg)
 {
@@ -144,6 +154,7 @@ host_release(void *arg)
 	qdrive_fini(&io->d);
 	qudp_rx_free(&io->rx);
 	fd_close(&io->fd);
+	quic_trace_free(&io->trace);
 	free(io);
 }
 
@@ -156,6 +167,7 @@ static const struct qconn_host host_ops = {
 	.rest = host_rest,
 	.token = host_token,
 	.new_token = host_new_token,
+	.trace = host_trace,
 	.release = host_release,
 };
 
@@ -225,15 +237,18 @@ on_socket(void *arg, int fd, unsigned what)
 /* ---- making ---- */
 
 static int
-io_new(struct qio **out, struct ev *ev, bool server)
+io_new(struct qio **out, struct ev *ev, bool server, struct quic_trace *trace)
 {
 	struct qio *io;
 	int r;
 
 	io = calloc(1, sizeof(*io));
-	if (io == NULL)
+	if (io == NULL) {
+		quic_trace_free(&trace);
 		return QERR_NOMEM;
+	}
 	io->fd = -1;
+	io->trace = trace;
 	io->server = server;
 	r = qdrive_init(&io->d, ev);
 	if (r == 0)
@@ -260,7 +275,7 @@ quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cf
 	struct qio *io;
 	int r, saved;
 
-	r = io_new(&io, ev, false);
+	r = io_new(&io, ev, false, cfg->trace);
 	if (r != 0)
 		return r;
 	io->path.remote = cfg->remote;
@@ -296,7 +311,7 @@ quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cf
 	struct qio *io;
 	int fd = cfg->fd, r;
 
-	r = io_new(&io, ev, true);
+	r = io_new(&io, ev, true, cfg->trace);
 	if (r != 0) {
 		fd_close(&fd);
 		return r;

@@ -31,6 +31,7 @@ struct sconf {
 	uint64_t client_alive_interval_ns; unsigned client_alive_count;
 	uint64_t connection_timeout_ns;  /* with a terminal, default 7 days */
 	int log_level, log_facility;
+	char *key_log_file, *qlog_dir;   /* absolute; NULL: none */
 	bool permit_user_rc; bool expose_auth_info;
 	bool permit_user_env;            /* PermitUserEnvironment: environment= on key lines */
 	char *permit_user_env_patterns;

@@ -322,6 +322,15 @@ sconf_check_user_pattern(const char *word, struct conf_why *why)
 	return 0;
 }
 
+/* The processes that open it have changed to the root folder. */
+int
+sconf_check_absolute(const char *word, struct conf_why *why)
+{
+	if (*word != '/' && strcasecmp(word, "none") != 0)
+		return conf_bad(why, "\"%.80s\" must begin with /", word);
+	return 0;
+}
+
 /* Is "name" or "name:device" with this many bytes one of sshd's methods? */
 static bool
 known_method(const char *s, size_t n)

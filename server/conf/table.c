@@ -78,6 +78,10 @@ static const struct conf_opt options[] = {
     {DO("UnprivilegedUser", STRING, account), .def = QSH_ACCOUNT, .flags = CONF_F_OURS},
     {DO("LogLevel", ENUM, log_level), .names = level_names, .def = "INFO", .flags = M},
     {DO("SyslogFacility", ENUM, log_facility), .names = facility_names, .def = "AUTH"},
+    {DO("KeyLogFile", STRING, key_log_file), .check = sconf_check_absolute,
+	.flags = CONF_F_OURS | CONF_F_NONE | CONF_F_HIDE},
+    {DO("QLogDirectory", STRING, qlog_dir), .check = sconf_check_absolute,
+	.flags = CONF_F_OURS | CONF_F_NONE | CONF_F_HIDE},
     REFUSE("HostKeyAgent", 0, "none", "host keys in an agent are not supported yet"),
     PASS("HostCertificate", 0, "host certificates are not shown yet"),
 

@@ -50,6 +50,8 @@ enum smsg_type {
 	MN_END,           /* M>N struct smsg_end: close the connection */
 	MN_LISTENER_GONE, /* N>M empty: the LN channel has ended */
 	MN_LISTENER,      /* M>N 1 fd (net's end of a new LN channel), empty */
+	MN_KEY_LOG,       /* M>N once, 1 fd (KeyLogFile), empty */
+	MN_QLOG,          /* M>N once, 1 fd (a file in QLogDirectory), empty */
 	/* listener - net */
 	LN_DGRAM = 60,    /* L>N struct smsg_dgram */
 	LN_SEND,          /* N>L struct smsg_dgram: send it from the socket of dgram.path.local */

@@ -422,7 +422,7 @@ sup_go(void *ctx, struct rd *body, int *fds)
 	(void)fds;
 	raise_descriptors();
 	if ((err = lsocks_start(l->socks)) != 0 ||
-	    (err = sandbox_drop(l->drop_to.root, l->drop_to.uid, l->drop_to.gid)) != 0 ||
+	    (err = sandbox_drop(l->drop_to.root, l->drop_to.uid, l->drop_to.gid, 0)) != 0 ||
 	    (err = sandbox_listener()) != 0)
 		return err;
 	ipc_set_phase(l->sup, PHASE_RUN);

@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "common/base/tracefile.h"
 #include "common/keys/keys.h"
 #include "server/ipc/udpsock.h"
 #include "server/monitor/monint.h"
@@ -150,6 +151,36 @@ send_socket(struct monitor *m)
 }
 
 static int
+send_file(struct monitor *m, uint16_t type, int fd)
+{
+	int r = ipc_send(m->net, type, NULL, &fd, 1);
+
+	fd_close(&fd);
+	return r;
+}
+
+/* What the administrator wants connections recorded in. What cannot be made was logged, and the login goes
+ * on without. */
+static int
+send_records(struct monitor *m)
+{
+	const struct quic_cid *cid = &m->init.admit.odcid;
+	char peer[512];
+	int fd, r = 0;
+
+	if (m->conf->key_log_file && (fd = tracefile_keys(m->conf->key_log_file)) >= 0) {
+		log_info("warning: the keys of the connection from %s are written to %s (KeyLogFile): who "
+			 "reads them can read all of it",
+		    monitor_peer(m, peer, sizeof peer), m->conf->key_log_file);
+		r = send_file(m, MN_KEY_LOG, fd);
+	}
+	if (r == 0 && m->conf->qlog_dir &&
+	    (fd = tracefile_qlog(m->conf->qlog_dir, cid->id, cid->len, "server")) >= 0)
+		r = send_file(m, MN_QLOG, fd);
+	return r;
+}
+
+static int
 on_init(void *ctx, struct rd *body, int *fds)
 {
 	struct monitor *m = ctx;
@@ -173,6 +204,8 @@ on_init(void *ctx, struct rd *body, int *fds)
 	r = send_init(m, fds[0]);
 	if (r == 0)
 		r = send_socket(m);
+	if (r == 0)
+		r = send_records(m);
 	return r == 0 ? ipc_send(m->net, MN_GO, NULL, NULL, 0) : r;
 }
 

@@ -247,6 +247,7 @@ net_new(struct net **out, struct ev *ev)
 	net->ev = ev;
 	net->unused_ns = NET_UNUSED_NS;
 	net->setup.listener_fd = net->setup.socket_fd = -1;
+	net->setup.keys_fd = net->setup.qlog_fd = -1;
 	buf_init(&net->control.key, WIRE_KEY_MAX);
 	if (ev_timer_new(&net->grace, ev, on_grace, net) < 0 ||
 	    ev_timer_new(&net->unused, ev, on_unused, net) < 0 ||
@@ -282,5 +283,7 @@ net_free(struct net **netp)
 	smsg_free_session(&net->limits);
 	fd_close(&net->setup.listener_fd);
 	fd_close(&net->setup.socket_fd);
+	fd_close(&net->setup.keys_fd);
+	fd_close(&net->setup.qlog_fd);
 	free(net);
 }

@@ -4,6 +4,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "quic/trace.h"
 #include "server/ipc/role.h"
 #include "server/net/net.h"
 #include "server/sandbox/sandbox.h"
@@ -14,7 +15,10 @@ static int
 lock_in(struct net *net)
 {
 	const struct smsg_ninit *init = &net->setup.init;
-	int r = sandbox_drop(init->chroot_dir, init->uid, init->gid);
+	/* Only where the administrator asked for records are there files to write to. */
+	bool files = net->setup.keys_fd >= 0 || net->setup.qlog_fd >= 0;
+	int r = sandbox_drop(
+	    init->chroot_dir, init->uid, init->gid, files ? QUIC_TRACE_MAX : 0);
 
 	return r < 0 ? r : sandbox_net();
 }
@@ -73,6 +77,7 @@ main(void)
 	(void)fd_sanitise_stdio();
 	fd = role_channel();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	r = ev_new(&ev);
 	if (r == 0)
 		r = net_new(&net, ev);

@@ -37,6 +37,26 @@ on_init(void *ctx, struct rd *body, int *fds)
 }
 
 static int
+on_key_log(void *ctx, struct rd *body, int *fds)
+{
+	struct net *net = ctx;
+
+	net->setup.keys_fd = fds[0];
+	fds[0] = -1;
+	return rd_end(body);
+}
+
+static int
+on_qlog(void *ctx, struct rd *body, int *fds)
+{
+	struct net *net = ctx;
+
+	net->setup.qlog_fd = fds[0];
+	fds[0] = -1;
+	return rd_end(body);
+}
+
+static int
 on_go(void *ctx, struct rd *body, int *fds)
 {
 	struct net *net = ctx;
@@ -139,6 +159,8 @@ on_listener(void *ctx, struct rd *body, int *fds)
 static const struct ipc_row rows[] = {
 	{MN_INIT, "MN_INIT", PHASE_INIT, 1, 1, on_init},
 	{MN_SOCKET, "MN_SOCKET", PHASE_SETUP | PHASE_RUN, 0, 1, on_socket},
+	{MN_KEY_LOG, "MN_KEY_LOG", PHASE_SETUP, 1, 1, on_key_log},
+	{MN_QLOG, "MN_QLOG", PHASE_SETUP, 1, 1, on_qlog},
 	{MN_GO, "MN_GO", PHASE_SETUP, 1, 0, on_go},
 	{MN_SIGNED, "MN_SIGNED", PHASE_RUN, 1, 0, NULL}, /* only as an answer */
 	{MN_AUTH_RESULT, "MN_AUTH_RESULT", PHASE_RUN, 0, 0, on_auth_result},

@@ -27,6 +27,7 @@ struct net_setup {
 	struct smsg_ninit init;
 	bool have_init, go;
 	int listener_fd, socket_fd; /* -1: none */
+	int keys_fd, qlog_fd;       /* records (quic/trace.h) */
 };
 
 struct control {

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/base/fd.h"
+#include "quic/trace.h"
 #include "server/net/net.h"
 
 static int
@@ -62,6 +64,12 @@ quichost_start(struct net *net)
 	memcpy(cfg.host_key, init->host_pk, sizeof(cfg.host_key));
 	quic_limits_server(&cfg.limits);
 	net->setup.socket_fd = -1;
+	r = quic_trace_new(&cfg.trace, net->setup.keys_fd, net->setup.qlog_fd, NULL);
+	net->setup.keys_fd = net->setup.qlog_fd = -1;
+	if (r < 0) {
+		fd_close(&cfg.fd);
+		return r;
+	}
 	r = quic_server_new(&net->conn, net->ev, &cfg, &host, &net_conn_ops, net);
 	if (r < 0)
 		return r;

@@ -56,7 +56,7 @@ change_ids(uid_t uid, gid_t gid)
 }
 
 static int
-set_limits(void)
+set_limits(uint64_t file_max)
 {
 	static const struct {
 		int resource;
@@ -68,11 +68,14 @@ set_limits(void)
 	    {RLIMIT_NPROC, "cannot forbid new processes"},
 #endif
 	};
-	const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (setrlimit((__typeof__(RLIMIT_CORE))limits[i].resource, &none) < 0)
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		rlim_t max = limits[i].resource == RLIMIT_FSIZE ? (rlim_t)file_max : 0;
+		struct rlimit limit = {.rlim_cur = max, .rlim_max = max};
+
+		if (setrlimit((__typeof__(RLIMIT_CORE))limits[i].resource, &limit) < 0)
 			return failed(limits[i].what);
+	}
 	return 0;
 }
 
@@ -89,12 +92,12 @@ set_process_flags(void)
 }
 
 int
-sandbox_drop(const char *chroot_dir, unsigned uid, unsigned gid)
+sandbox_drop(const char *chroot_dir, unsigned uid, unsigned gid, uint64_t file_max)
 {
 	int err;
 
 	if ((err = change_root(chroot_dir)) != 0 || (err = change_ids(uid, gid)) != 0 ||
-	    (err = set_limits()) != 0)
+	    (err = set_limits(file_max)) != 0)
 		return err;
 	return set_process_flags();
 }

@@ -208,11 +208,18 @@ host_path_validated(void *arg, const struct tp_path *path)
 	e->last_path = *path;
 }
 
+static struct quic_trace *
+host_trace(void *arg)
+{
+	return ((struct simend *)arg)->trace;
+}
+
 static void
 host_release(void *arg)
 {
 	struct simend *e = arg;
 
+	quic_trace_free(&e->trace);
 	qdrive_fini(&e->d);
 }
 
@@ -222,6 +229,7 @@ static const struct qconn_host host_ops = {
 	.now = host_now,
 	.need_cids = host_need_cids,
 	.path_validated = host_path_validated,
+	.trace = host_trace,
 	.release = host_release,
 };
 

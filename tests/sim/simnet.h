@@ -7,6 +7,7 @@
 #include <ngtcp2/ngtcp2.h>
 
 #include "common/ev/ev.h"
+#include "quic/trace.h"
 #include "quic/user/drive.h"
 
 struct simlink { /* one direction */
@@ -36,6 +37,7 @@ struct simend {
 	unsigned cids_asked;
 	unsigned paths_validated;
 	struct tp_path last_path;
+	struct quic_trace *trace;    /* what its connection is recorded in; freed with it */
 };
 
 /* May look at a datagram on its way, change it, or say that it is lost. */

@@ -120,6 +120,10 @@ our_own_keywords(void **state)
 	assert_non_null(strstr((const char *)buf_data(&b), "\nconnectiontimeout 7200\n"));
 	buf_free(&b);
 	cconf_free(&c);
+	c = eval("KeyLogFile %h.keys\nQLogDirectory none\nHostname other\n", "h");
+	assert_string_equal(c->key_log_file, "other.keys");
+	assert_null(c->qlog_dir);
+	cconf_free(&c);
 	assert_int_equal(try("QuicPort 22,\n", "h", NULL, NULL, &c), QERR_FORMAT);
 	assert_int_equal(try("QuicPort 0\n", "h", NULL, NULL, &c), QERR_FORMAT);
 	assert_int_equal(try("ConnectionTimeout 0\n", "h", NULL, NULL, &c), QERR_FORMAT);

@@ -50,7 +50,7 @@ outcome(enter_fn *enter, attempt_fn *attempt)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (sandbox_drop("", 0, 0) != 0 || enter() != 0)
+		if (sandbox_drop("", 0, 0, 0) != 0 || enter() != 0)
 			_exit(NO_SANDBOX);
 		_exit(attempt());
 	}
@@ -282,7 +282,7 @@ drop_changes_ids(void **state)
 	if (pid == 0) {
 		uid_t r, e, s;
 
-		if (sandbox_drop(dir, 65534, 65533) != 0)
+		if (sandbox_drop(dir, 65534, 65533, 0) != 0)
 			_exit(NO_SANDBOX);
 		if (getresuid(&r, &e, &s) != 0 || r != 65534 || e != 65534 || s != 65534 ||
 		    getegid() != 65533 || getgroups(0, NULL) != 0 || setuid(0) == 0)

@@ -279,7 +279,7 @@ values(void **state)
 	    "HostKey /a\nHostKey /b\nHostKey /a\nPort 22\nPort 22\nPort 2022\n"
 	    "AuthenticationMethods publickey,password publickey\nPidFile none\n"
 	    "PermitRootLogin without-password\nUnprivilegedUser nobody\nConnectionTimeout 2h\n"
-	    "PAMServiceName other\nLoginGraceTime 0\nMaxStartups 7\n",
+	    "PAMServiceName other\nLoginGraceTime 0\nMaxStartups 7\nKeyLogFile /k\nQLogDirectory none\n",
 	    NULL);
 	assert_string_equal(c->force_command, "echo \"a  b\" # c");
 	assert_null(c->banner);
@@ -296,6 +296,8 @@ values(void **state)
 	assert_string_equal(c->account, "nobody");
 	assert_true(c->connection_timeout_ns == 7200 * NS_PER_S);
 	assert_string_equal(c->pam_service, "other");
+	assert_string_equal(c->key_log_file, "/k");
+	assert_null(c->qlog_dir);
 	assert_true(c->login_grace_ns == 0);
 	assert_int_equal(c->startups_begin, 7);
 	assert_int_equal(c->startups_rate, 30);
@@ -352,7 +354,7 @@ refused(void **state)
 	    "AllowUsers a@10.0.0.1/99", "Subsystem sftp", "AuthenticationMethods x",
 	    "AuthenticationMethods publickey,", "AuthenticationMethods any publickey",
 	    "PermitRootLogin", "PasswordAuthentication maybe", "MaxStartups 5:0:10",
-	    "MaxStartups 5:30:4", "ConnectionTimeout 0", "HostKey \"\"", "AllowUsers \"x"};
+	    "MaxStartups 5:30:4", "KeyLogFile keys", "QLogDirectory ~/x", "ConnectionTimeout 0", "HostKey \"\"", "AllowUsers \"x"};
 	struct sconf_src *s;
 	char text[128];
 	size_t i;
