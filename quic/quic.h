@@ -44,6 +44,7 @@ struct quic_client_cfg {
 	const char *sni;              /* name shown to the wire in the first packet (RFC 6066); NULL: none */
 	const struct quic_tokens *tokens; /* NULL: none are kept; else it and its argument outlive the connection */
 	void *tokens_arg;
+	bool stay;                    /* never leave the path that it begins on */
 	struct quic_limits limits;
 	struct quic_trace *trace;     /* what it is recorded in (quic/trace.h), taken over also on failure; NULL: nothing */
 };
@@ -51,6 +52,13 @@ struct quic_client_cfg {
  * layer above does so in handshake_done. QERR_SYS, QERR_NOMEM, QERR_CRYPTO. */
 int quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
     const struct tp_conn_ops *ops, void *arg);
+
+/* Where else the server is to be found, best first; it goes there when the address in use does not answer.
+ * Nothing where c has no sockets of its own. */
+void quic_client_set_remotes(struct tp_conn *c, const struct addr *v, size_t n);
+/* Routes or addresses of this machine have changed; resumed: it was asleep. The path is judged anew from
+ * the loop. Nothing where c has no sockets of its own. */
+void quic_client_network_event(struct tp_conn *c, bool resumed);
 
 /* What the server side needs from outside; all calls are made from the connection's calls and callbacks. */
 struct quic_server_host {

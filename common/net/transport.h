@@ -68,9 +68,21 @@ struct tp_stats {
 	uint64_t last_rx_ns;              /* ev_now clock: last authenticated packet */
 	size_t pmtu;                      /* UDP payload bytes */
 	unsigned moves;                   /* paths validated after the first */
+	uint64_t asked_ns;                /* ev_now clock: since when something waits for an answer and nothing
+	                                   * has come; 0: nothing waits */
 	struct tp_path path;
 	const char *engine;               /* "user" */
 	const char *cipher;               /* "AES-128-GCM" */
+};
+
+/* What a client's path manager does, for people who want to see it. */
+enum tp_path_event {
+	TP_PATH_PROBE,  /* another path is being validated, the old one goes on */
+	TP_PATH_STAY,   /* it did not answer: the old one stays */
+	TP_PATH_LOST,   /* the path in use does not answer, or its address is gone */
+	TP_PATH_TRY,    /* another one is tried instead */
+	TP_PATH_BACK,   /* an answer came on this one */
+	TP_PATH_KEPT,   /* it is lost, and may not be left */
 };
 
 /* Connection events. Any may be NULL. */
@@ -89,6 +101,11 @@ struct tp_conn_ops {
 	void (*streams_available)(void *arg);
 	/* The peer's path changed and was validated (server), or ours did (client). */
 	void (*moved)(void *arg, const struct tp_path *from, const struct tp_path *to);
+	/* Client: see enum tp_path_event. */
+	void (*path_event)(void *arg, enum tp_path_event ev, const struct tp_path *path);
+	/* true: something has been unanswered for 3 s, and nothing came in that time; false: something
+	 * has come again. In turns. */
+	void (*silent)(void *arg, bool silent);
 	/* Last callback of this connection: only tp_conn_free may follow. Streams' closed callbacks
 	 * have come before. Comes also after tp_conn_close, once the close has been sent. */
 	void (*closed)(void *arg, const struct tp_close *why);

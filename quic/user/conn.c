@@ -267,6 +267,12 @@ qconn_send_token(struct tp_conn *c, const uint8_t *p, size_t n)
 	qc_wake(c);
 }
 
+bool
+qconn_lives_in(const struct tp_conn *c, const struct qconn_host *host)
+{
+	return c->host == host;
+}
+
 void *
 qconn_host_arg(const struct tp_conn *c)
 {
@@ -288,7 +294,7 @@ qconn_is_confirmed(const struct tp_conn *c)
 bool
 qconn_is_over(const struct tp_conn *c)
 {
-	return c->over;
+	return c->over || c->dead;
 }
 
 int
@@ -311,6 +317,7 @@ tp_conn_export(struct tp_conn *c, const char *label, uint8_t *out, size_t n)
 void
 tp_conn_set_keepalive(struct tp_conn *c, uint64_t ns)
 {
+	c->keepalive = ns;
 	ngtcp2_conn_set_keep_alive_timeout(c->ng, ns != 0 ? ns : UINT64_MAX);
 	qc_wake(c);
 }
@@ -386,6 +393,7 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->repeats_used = c->redun_used;
 	st->moves = c->moves;
 	st->path = c->path;
+	st->asked_ns = c->asked;
 	st->engine = "user";
 	st->cipher = tls_cipher(c->tls);
 }

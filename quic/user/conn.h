@@ -36,6 +36,11 @@ struct qconn_host {
 	/* What the connection is recorded in (may be NULL, as may be what it returns); the host's, lives
 	 * until release. */
 	struct quic_trace *(*trace)(void *arg);
+	/* Client: how a move ended that qconn_move began: validated, or not answered in time (may be NULL). */
+	void (*path_result)(void *arg, bool validated);
+	/* Client: the addresses behind a name that qconn_move was given (may be NULL: the names are
+	 * addresses). */
+	void (*real_path)(void *arg, const struct tp_path *name, struct tp_path *real);
 	/* The connection object is gone. */
 	void (*release)(void *arg);
 };
@@ -53,6 +58,13 @@ void qconn_add_cids(struct tp_conn *c, const struct quic_cid *cids, size_t n);
 void qconn_ask_cids(struct tp_conn *c);
 void qconn_send_token(struct tp_conn *c, const uint8_t *p, size_t n);
 
+/* Is this its host? */
+bool qconn_lives_in(const struct tp_conn *c, const struct qconn_host *host);
+/* Enter and leave code that may call the layer above: between the two the object stays, though it may
+ * be of no use any more. leave returns QERR_CLOSED where that was its end. */
+void qconn_enter(struct tp_conn *c, uint64_t now);
+int qconn_leave(struct tp_conn *c);
+
 /* A datagram came. Follow a batch of these with one qconn_run. 0 or QERR_CLOSED. */
 int qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const uint8_t *p,
     size_t n, uint64_t now);
@@ -67,6 +79,29 @@ void qconn_refused(struct tp_conn *c);
 /* Something happened to the network (a resume, a new address): what waits for a backed-off timer
  * is sent now. */
 void qconn_network_event(struct tp_conn *c);
+/* Client: changes to another path with a connection ID of its own (RFC 9000 section 9.5). name stands for
+ * it from now on, in input and output: names differ from one another in their local address, and what
+ * sockets are behind one is the host's affair. probe: the path is validated first, and used once it has
+ * answered. Otherwise it is used at once and validated meanwhile; a packet that the server follows leaves
+ * from inside this call. QERR_AGAIN: the handshake is not confirmed yet, or no connection ID is left;
+ * QERR_DENIED: the server does not permit it; QERR_CLOSED. */
+int qconn_move(struct tp_conn *c, const struct tp_path *name, bool probe, uint64_t now);
+/* Sends something now that will be answered, also where the congestion window is full or the timer for it
+ * is backed off. QERR_AGAIN: that was done so often without an answer that only a move helps. QERR_CLOSED. */
+int qconn_probe(struct tp_conn *c, uint64_t now);
+/* While a path is sought, ngtcp2's timers stand still: each that expires without an answer doubles the next,
+ * and qconn_probe, which has to go over them, can do so only some thirty times. */
+void qconn_mute(struct tp_conn *c, bool muted);
+/* Since when something waits for an answer and nothing has come; 0: nothing waits. */
+uint64_t qconn_asked(const struct tp_conn *c);
+/* Packets so far that showed that the peer is there. */
+unsigned qconn_heard(const struct tp_conn *c);
+/* Probe timeout, not backed off; ns. */
+uint64_t qconn_pto(const struct tp_conn *c);
+/* The path that is sent on, validated or not, by its name. */
+void qconn_name(const struct tp_conn *c, struct tp_path *name);
+/* Tells the layer above about a path. */
+void qconn_path_event(struct tp_conn *c, enum tp_path_event ev, const struct tp_path *path);
 /* Is the datagram for this connection, by its destination connection ID? */
 bool qconn_owns(const struct tp_conn *c, const uint8_t *p, size_t n);
 /* The path in use. */

@@ -117,6 +117,12 @@ struct tp_conn {
 	uint64_t idle;             /* 0: never */
 	bool woken;
 	uint64_t last_tx;          /* when something left that will be answered */
+	uint64_t asked;            /* the first such since something came; 0: none */
+	uint64_t keepalive;
+	bool quiet_told;           /* silent(true) was the last that we said */
+	bool muted;                /* qconn_mute */
+	unsigned heard;            /* packets that counted as such */
+	unsigned signs;            /* of life that ngtcp2 told us in callbacks */
 	bool jolt;                 /* silence is over: do not wait for a backed-off timer, ... */
 	uint64_t jolt_at;          /* ... if by then it turns out to be one */
 
@@ -125,13 +131,16 @@ struct tp_conn {
 	bool done_told, want_streams;
 	bool confirmed;            /* both ends know that the handshake is over */
 	bool ev_validated;
+	int ev_path;               /* 1: validated, -1: failed; for path_result */
 
 	/* paths */
 	struct tp_path path;       /* in use, validated */
 	unsigned moves;
-	bool pending;              /* ngtcp2 sends to the one below, which is not validated yet */
+	bool pending;              /* a server's ngtcp2 sends to the one below, which is not validated yet */
 	struct tp_path pending_path;
 	uint64_t pending_rx, pending_tx;
+	struct tp_path probed_path;/* that something came from last, not the one in use, ... */
+	uint64_t probed_rx;        /* ... and how much in a row */
 
 	/* streams */
 	struct tp_stream *streams;
@@ -210,11 +219,6 @@ qc_wake(struct tp_conn *c)
 		c->host->wake(c->host_arg);
 	}
 }
-/* Enter and leave code that may call the layer above. leave returns QERR_CLOSED where that was
- * the end of the object. */
-void qconn_enter(struct tp_conn *c, uint64_t now);
-int qconn_leave(struct tp_conn *c);
-
 /* callbacks.c */
 void qcallbacks_client(ngtcp2_callbacks *cb);
 void qcallbacks_server(ngtcp2_callbacks *cb);
@@ -292,6 +296,7 @@ bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
 void qpath_validated(struct tp_conn *c);
 void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
 bool qpath_may_send(const struct tp_conn *c);
+void qpath_ping(struct tp_conn *c);          /* one packet that will be answered */
 
 /* blackhole.c: how large the next packet may be; what was sent and acknowledged; another path */
 size_t qhole_size(struct tp_conn *c);
@@ -301,12 +306,24 @@ void qhole_moved(struct tp_conn *c);
 
 /* timers.c */
 void qtimer_expired(struct tp_conn *c);
-void qtimer_heard(struct tp_conn *c);        /* a packet came; looks at how long there was none */
+struct qdoubt;
+void qtimer_heard(struct tp_conn *c, const struct qdoubt *d); /* after a packet; looks at how long there was none */
 void qtimer_jolt(struct tp_conn *c);
 
 /* rest.c: in each round; the buffer for a batch of packets, NULL where there is no memory */
 void qrest_run(struct tp_conn *c);
 uint8_t *qrest_txbuf(struct tp_conn *c);
+/* silence.c */
+struct qdoubt { /* how things were before a packet was read */
+	bool any;
+	uint64_t in_flight, rtt;
+	unsigned signs;
+};
+void qtimer_doubt(const struct tp_conn *c, struct qdoubt *d);
+bool qtimer_alive(const struct tp_conn *c, const struct qdoubt *d); /* had it any effect? */
+void qtimer_asked(struct tp_conn *c);        /* something left that will be answered */
+void qtimer_tell(struct tp_conn *c);         /* silent() */
+uint64_t qtimer_quiet_at(const struct tp_conn *c); /* when that is due */
 
 /* run.c */
 void qrun_tell_early(struct tp_conn *c);

@@ -5,7 +5,10 @@
 static void
 on_timer(void *arg)
 {
-	qdrive_run(arg);
+	struct qdrive *d = arg;
+
+	if (qdrive_run(d) == 0 && d->after != NULL)
+		d->after(d->after_arg);
 }
 
 int
@@ -14,7 +17,15 @@ qdrive_init(struct qdrive *d, struct ev *ev)
 	d->ev = ev;
 	d->timer = NULL;
 	d->c = NULL;
+	d->after = NULL;
 	return ev_timer_new(&d->timer, ev, on_timer, d);
+}
+
+void
+qdrive_after(struct qdrive *d, void (*fn)(void *arg), void *arg)
+{
+	d->after = fn;
+	d->after_arg = arg;
 }
 
 void

@@ -1,6 +1,5 @@
-/* Connections over UDP sockets: the client's own, and a server's, which may also get its datagrams
- * from the listener and send through it. */
-#include <errno.h>
+/* A server's connection over its UDP socket; it may also get its datagrams from the listener and send
+ * through it. The client's are in cio.c. */
 #include <stdlib.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -23,10 +22,7 @@ struct qio {
 	struct qudp_rx *rx;
 	struct qudp_tx tx;
 	struct tp_path path;     /* of fd */
-	bool server;
 	struct quic_server_host host;
-	const struct quic_tokens *tokens; /* of a client; NULL: none */
-	void *tokens_arg;
 	struct quic_trace *trace;
 };
 
@@ -60,16 +56,11 @@ host_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
 	struct qio *io = arg;
 	size_t done;
 
-	if (io->server && !is_socket_path(io, path)) {
+	if (!is_socket_path(io, path)) {
 		send_by_host(io, path, ecn, p, n, seg);
 		return n;
 	}
-	if (io->fd < 0)
-		return n;
 	done = qudp_send(&io->tx, io->fd, io->path.remote.u.sa.sa_family, ecn, p, n, seg);
-	if (io->tx.refused && io->d.c != NULL && !io->server)
-		qconn_refused(io->d.c);
-	io->tx.refused = false;
 	if (done < n)
 		ev_io_set(io->ev_io, EV_RD | EV_WR);
 	return done;
@@ -105,25 +96,8 @@ host_path_validated(void *arg, const struct tp_path *path)
 {
 	struct qio *io = arg;
 
-	if (io->server && io->host.path_validated != NULL)
+	if (io->host.path_validated != NULL)
 		io->host.path_validated(io->host.arg, path);
-}
-
-static size_t
-host_token(void *arg, uint8_t dst[QUIC_ADDR_TOKEN_MAX])
-{
-	struct qio *io = arg;
-
-	return io->tokens != NULL ? io->tokens->take(io->tokens_arg, &io->path, dst) : 0;
-}
-
-static void
-host_new_token(void *arg, const uint8_t *p, size_t n)
-{
-	struct qio *io = arg;
-
-	if (io->tokens != NULL)
-		io->tokens->keep(io->tokens_arg, &io->path, p, n);
 }
 
 static void
@@ -165,8 +139,6 @@ static const struct qconn_host host_ops = {
 	.need_cids = host_need_cids,
 	.path_validated = host_path_validated,
 	.rest = host_rest,
-	.token = host_token,
-	.new_token = host_new_token,
 	.trace = host_trace,
 	.release = host_release,
 };
@@ -183,7 +155,7 @@ input_msg(struct qio *io, const struct tp_path *path, const struct qudp_msg *m)
 
 	for (done = 0; done < m->n; done += n) {
 		n = m->n - done < m->seg ? m->n - done : m->seg;
-		if (io->server && !qconn_owns(c, m->p + done, n)) {
+		if (!qconn_owns(c, m->p + done, n)) {
 			if (io->host.foreign != NULL)
 				io->host.foreign(io->host.arg, path, m->ecn, m->p + done, n);
 			continue;
@@ -204,8 +176,6 @@ read_socket(struct qio *io)
 
 	for (round = 0; round < ROUNDS; round++) {
 		n = qudp_recv(io->rx, io->fd, msgs);
-		if (n < 0 && errno == ECONNREFUSED && !io->server)
-			qconn_refused(io->d.c);
 		for (i = 0; i < n; i++) {
 			if (input_msg(io, &path, &msgs[i]) != 0)
 				return QERR_CLOSED;
@@ -237,7 +207,7 @@ on_socket(void *arg, int fd, unsigned what)
 /* ---- making ---- */
 
 static int
-io_new(struct qio **out, struct ev *ev, bool server, struct quic_trace *trace)
+io_new(struct qio **out, struct ev *ev, struct quic_trace *trace)
 {
 	struct qio *io;
 	int r;
@@ -249,7 +219,6 @@ io_new(struct qio **out, struct ev *ev, bool server, struct quic_trace *trace)
 	}
 	io->fd = -1;
 	io->trace = trace;
-	io->server = server;
 	r = qdrive_init(&io->d, ev);
 	if (r == 0)
 		r = qudp_rx_new(&io->rx);
@@ -268,42 +237,6 @@ watch(struct qio *io)
 }
 
 int
-quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
-    const struct tp_conn_ops *ops, void *arg)
-{
-	struct tp_conn *c;
-	struct qio *io;
-	int r, saved;
-
-	r = io_new(&io, ev, false, cfg->trace);
-	if (r != 0)
-		return r;
-	io->path.remote = cfg->remote;
-	io->tokens = cfg->tokens;
-	io->tokens_arg = cfg->tokens_arg;
-	r = qudp_client(&io->fd, &io->path.local, &cfg->remote, &cfg->bind, cfg->bind_device);
-	if (r == 0)
-		r = watch(io);
-	if (r == 0)
-		r = qconn_client_new(&c, &cfg->limits, &io->path, ev_now(ev), &host_ops, io);
-	if (r == 0 && cfg->sni != NULL && (r = qconn_set_sni(c, cfg->sni)) != 0) {
-		tp_conn_free(&c); /* and io with it */
-		return r;
-	}
-	if (r != 0) {
-		saved = errno;
-		host_release(io);
-		errno = saved;
-		return r;
-	}
-	tp_conn_set_ops(c, ops, arg);
-	io->d.c = c;
-	qdrive_arm(&io->d);
-	*out = c;
-	return 0;
-}
-
-int
 quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
     const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg)
 {
@@ -311,7 +244,7 @@ quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cf
 	struct qio *io;
 	int fd = cfg->fd, r;
 
-	r = io_new(&io, ev, true, cfg->trace);
+	r = io_new(&io, ev, cfg->trace);
 	if (r != 0) {
 		fd_close(&fd);
 		return r;

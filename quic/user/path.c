@@ -1,7 +1,10 @@
 /* Paths: addresses in ngtcp2's form and ours, and what happens when one was validated. */
 #include <string.h>
 
+#include "common/base/err.h"
 #include "quic/user/conn_int.h"
+
+#define PING_PACKETS 4 /* path challenges that wait come first */
 
 static void
 addr_to_ng(ngtcp2_addr *ng, const struct addr *a)
@@ -50,6 +53,11 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 
 	if (!c->server || !c->done_told || (!c->pending && qpath_equal(from, &c->path)))
 		return;
+	if (!qpath_equal(from, &c->probed_path)) {
+		c->probed_path = *from;
+		c->probed_rx = 0;
+	}
+	c->probed_rx += n; /* what came before ngtcp2 turned to it counts too */
 	qpath_from_ng(&cur, ngtcp2_conn_get_path(c->ng));
 	if (qpath_equal(&cur, &c->path)) {
 		c->pending = false;
@@ -58,10 +66,11 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 	if (!c->pending || !qpath_equal(&cur, &c->pending_path)) {
 		c->pending = true;
 		c->pending_path = cur;
-		c->pending_rx = c->pending_tx = 0;
-	}
-	if (qpath_equal(from, &cur))
+		c->pending_tx = 0;
+		c->pending_rx = qpath_equal(&cur, &c->probed_path) ? c->probed_rx : 0;
+	} else if (qpath_equal(from, &cur)) {
 		c->pending_rx += n;
+	}
 }
 
 /* To an address that is not validated go at most three bytes for one received (RFC 9000 section
@@ -74,15 +83,27 @@ qpath_may_send(const struct tp_conn *c)
 	return !c->pending || c->pending_tx + QTX_MAX <= 3 * c->pending_rx;
 }
 
-/* Called after input: the path that ngtcp2 uses now has been validated. */
+/* Called after input: a path has been validated, and ngtcp2 uses it now; or it did not answer. */
 void
 qpath_validated(struct tp_conn *c)
 {
-	struct tp_path from = c->path, to;
+	struct tp_path from = c->path, to, name;
+
+	int result = c->ev_path;
+	bool ok = c->ev_validated;
 
 	c->ev_validated = false;
+	c->ev_path = 0;
+	if (result != 0 && c->host->path_result != NULL)
+		c->host->path_result(c->host_arg, result > 0);
+	if (!ok || c->dead)
+		return;
 	c->pending = false;
 	qpath_from_ng(&to, ngtcp2_conn_get_path(c->ng));
+	if (c->host->real_path != NULL) {
+		name = to;
+		c->host->real_path(c->host_arg, &name, &to);
+	}
 	if (qpath_equal(&from, &to))
 		return;
 	c->path = to;
@@ -92,4 +113,102 @@ qpath_validated(struct tp_conn *c)
 		c->host->path_validated(c->host_arg, &to);
 	if (!c->dead && c->ops != NULL && c->ops->moved != NULL)
 		c->ops->moved(c->arg, &from, &to);
+}
+
+/* ---- a client's moves ---- */
+
+static void
+set_keepalive(struct tp_conn *c, uint64_t ns)
+{
+	ngtcp2_conn_set_keep_alive_timeout(c->ng, ns != 0 ? ns : UINT64_MAX);
+}
+
+/* ngtcp2 1.11 sends a PING by itself only where its keep-alive is due: so it is, for a moment. */
+void
+qpath_ping(struct tp_conn *c)
+{
+	ngtcp2_path_storage ps;
+	ngtcp2_pkt_info pi;
+	struct tp_path path;
+	ngtcp2_ssize n = 0;
+	int i;
+
+	if (c->is_held || c->closing || c->over || c->fail_set || qrest_txbuf(c) == NULL)
+		return;
+	ngtcp2_path_storage_zero(&ps);
+	set_keepalive(c, 1);
+	for (i = 0; i < PING_PACKETS; i++) { /* challenges go before it */
+		c->skew++;
+		n = ngtcp2_conn_write_pkt(c->ng, &ps.path, &pi, c->txbuf, NGTCP2_MAX_UDP_PAYLOAD_SIZE,
+		    qc_ts(c));
+		if (n <= 0)
+			break;
+		qpath_from_ng(&path, &ps.path);
+		c->bytes_tx += (size_t)n;
+		c->pkts_tx++;
+		qtimer_asked(c);
+		c->host->send(c->host_arg, &path, pi.ecn, c->txbuf, (size_t)n, (size_t)n);
+	}
+	set_keepalive(c, c->keepalive);
+	ngtcp2_conn_update_pkt_tx_time(c->ng, qc_ts(c));
+	if (n < 0)
+		qclose_liberr(c, (int)n);
+}
+
+static int
+move_failed(struct tp_conn *c, int r)
+{
+	switch (r) {
+	case NGTCP2_ERR_INVALID_STATE:
+		return c->confirmed ? QERR_DENIED : QERR_AGAIN;
+	case NGTCP2_ERR_CONN_ID_BLOCKED:
+		return QERR_AGAIN;
+	case NGTCP2_ERR_INVALID_ARGUMENT:
+		return QERR_INVAL;
+	default:
+		qclose_liberr(c, r);
+		return QERR_CLOSED;
+	}
+}
+
+int
+qconn_move(struct tp_conn *c, const struct tp_path *name, bool probe, uint64_t now)
+{
+	ngtcp2_path ngp;
+	int r;
+
+	if (c->dead || c->over || c->fail_set || c->closing)
+		return QERR_CLOSED;
+	qconn_enter(c, now);
+	qpath_to_ng(&ngp, name);
+	if (probe) {
+		r = ngtcp2_conn_initiate_migration(c->ng, &ngp, qc_ts(c));
+	} else {
+		r = ngtcp2_conn_initiate_immediate_migration(c->ng, &ngp, qc_ts(c));
+		if (r == 0) {
+			c->is_held = false; /* it was for the path that is left */
+			c->jolt = false;
+			qhole_moved(c);
+			qpath_ping(c);
+		}
+	}
+	if (r != 0)
+		r = move_failed(c, r);
+	else
+		c->ev_path = 0;
+	qc_wake(c);
+	return qconn_leave(c) != 0 ? QERR_CLOSED : r;
+}
+
+void
+qconn_name(const struct tp_conn *c, struct tp_path *name)
+{
+	qpath_from_ng(name, ngtcp2_conn_get_path(c->ng));
+}
+
+void
+qconn_path_event(struct tp_conn *c, enum tp_path_event ev, const struct tp_path *path)
+{
+	if (!c->dead && !c->over && c->ops != NULL && c->ops->path_event != NULL)
+		c->ops->path_event(c->arg, ev, path);
 }

@@ -7,9 +7,11 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
     size_t n)
 {
 	ngtcp2_pkt_info pi = {.ecn = (uint8_t)(ecn & NGTCP2_ECN_MASK)};
+	struct qdoubt doubt;
 	ngtcp2_path ngp;
 	int r;
 
+	qtimer_doubt(c, &doubt);
 	c->bytes_rx += n;
 	c->pkts_rx++;
 	qpath_to_ng(&ngp, path);
@@ -22,7 +24,7 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 	}
 	c->got_any = true;
 	qpath_heard(c, path, n);
-	qtimer_heard(c);
+	qtimer_heard(c, &doubt);
 }
 
 int
@@ -51,8 +53,10 @@ static void
 tell_events(struct tp_conn *c)
 {
 	qrun_tell_early(c);
-	if (c->ev_validated && !c->dead)
+	if ((c->ev_validated || c->ev_path != 0) && !c->dead)
 		qpath_validated(c);
+	if (!c->dead)
+		qtimer_tell(c);
 	if (c->ev_streams && !c->dead) {
 		c->ev_streams = false;
 		if (c->want_streams && c->ops != NULL && c->ops->streams_available != NULL) {

@@ -378,7 +378,7 @@ send_round(struct tp_conn *c)
 	ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	if (ci.bytes_in_flight > in_flight)
-		c->last_tx = c->now;
+		qtimer_asked(c);
 }
 
 void

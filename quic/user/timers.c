@@ -6,11 +6,12 @@
  * after a silence, or news of the network, moves it forward to that backed-off timer; the probe
  * leaves now, its acknowledgement resets the back-off, and data flows. */
 #include "common/base/clock.h"
+#include "common/base/err.h"
 #include "quic/user/conn_int.h"
 
 #define SILENCE_MIN (500 * NS_PER_MS)
 #define JOLT_STEPS  16 /* timers that may stand before the one that sends */
-#define JOLT_MAX    (UINT64_C(60) * 24 * 3600 * NS_PER_S) /* no back-off that matters is longer */
+#define JOLT_MAX    (UINT64_C(3650) * 24 * 3600 * NS_PER_S) /* far from where ngtcp2 cannot count any more */
 
 static void
 ng_expired(struct tp_conn *c)
@@ -42,7 +43,7 @@ qtimer_expired(struct tp_conn *c)
 		qclose_idle(c);
 	else if (c->now >= confirm_by(c))
 		qclose_handshake(c);
-	else if (!c->fail_set)
+	else if (!c->fail_set && !c->muted)
 		ng_expired(c);
 }
 
@@ -62,6 +63,9 @@ qconn_expiry(const struct tp_conn *c)
 		t = c->close_by;
 	if (c->rest_at != 0 && c->rest_at < t)
 		t = c->rest_at;
+	e = qtimer_quiet_at(c);
+	if (e < t)
+		t = e;
 	if (c->is_held)
 		return t; /* the carrier is full: qconn_writable */
 	if (c->jolt && qpath_may_send(c) && c->jolt_at < t)
@@ -69,6 +73,8 @@ qconn_expiry(const struct tp_conn *c)
 	e = qredun_expiry(c);
 	if (e < t)
 		t = e;
+	if (c->muted)
+		return t;
 	e = ngtcp2_conn_get_expiry(c->ng);
 	if (e == UINT64_MAX)
 		return t;
@@ -77,11 +83,19 @@ qconn_expiry(const struct tp_conn *c)
 }
 
 void
-qtimer_heard(struct tp_conn *c)
+qtimer_heard(struct tp_conn *c, const struct qdoubt *d)
 {
 	uint64_t silence = c->now - c->last_rx;
 
+	if (!qtimer_alive(c, d)) {
+		/* Perhaps the server's own probe: it answers ours, if it is that. */
+		if (c->now - c->last_tx > NS_PER_S)
+			c->jolt = true;
+		return;
+	}
 	c->last_rx = c->now;
+	c->asked = 0;
+	c->heard++;
 	if (silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
 		c->jolt = true;
 }
@@ -102,8 +116,9 @@ in_flight(const struct tp_conn *c)
 	return ci.bytes_in_flight;
 }
 
-/* Runs ngtcp2's timers ahead of their time until one of them makes it send what will be answered. */
-static void
+/* Runs ngtcp2's timers ahead of their time until one of them makes it send what will be answered. False
+ * where they are backed off too far for that. */
+static bool
 run_ahead(struct tp_conn *c)
 {
 	uint64_t before = in_flight(c);
@@ -113,13 +128,14 @@ run_ahead(struct tp_conn *c)
 	for (i = 0; i < JOLT_STEPS && !c->dead && !c->fail_set && in_flight(c) <= before; i++) {
 		e = ngtcp2_conn_get_expiry(c->ng);
 		if (e == UINT64_MAX || (e > qc_ts(c) && e - qc_ts(c) > JOLT_MAX))
-			return;
+			return false;
 		if (e > qc_ts(c))
 			c->skew += e - qc_ts(c);
 		ng_expired(c);
 		if (!c->fail_set)
 			qsend(c);
 	}
+	return true;
 }
 
 /* ngtcp2 does not say when its loss timer is due. But if something is in flight and nothing has
@@ -137,4 +153,29 @@ qtimer_jolt(struct tp_conn *c)
 		c->jolt = false;
 		run_ahead(c);
 	}
+}
+
+void
+qconn_mute(struct tp_conn *c, bool muted)
+{
+	c->muted = muted;
+	qc_wake(c);
+}
+
+int
+qconn_probe(struct tp_conn *c, uint64_t now)
+{
+	bool ok = true;
+
+	if (c->dead || c->over || c->fail_set || c->closing || !c->done_told)
+		return QERR_CLOSED;
+	qconn_enter(c, now);
+	if (c->is_held || !qpath_may_send(c))
+		ok = true; /* it will be soon */
+	else if (in_flight(c) == 0)
+		qpath_ping(c);
+	else
+		ok = run_ahead(c);
+	qc_wake(c);
+	return qconn_leave(c) != 0 ? QERR_CLOSED : ok ? 0 : QERR_AGAIN;
 }

@@ -118,6 +118,21 @@ fail:
 	return QERR_SYS;
 }
 
+bool
+qudp_here(const struct addr *local)
+{
+	struct addr a = *local;
+	int fd = socket(a.u.sa.sa_family, SOCK_DGRAM, 0);
+	bool here;
+
+	if (fd < 0)
+		return true;
+	addr_set_port(&a, 0);
+	here = bind(fd, &a.u.sa, a.len) == 0 || errno != EADDRNOTAVAIL;
+	fd_close(&fd);
+	return here;
+}
+
 /* ---- in ---- */
 
 int

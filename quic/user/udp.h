@@ -24,6 +24,9 @@ struct qudp_msg {
 int qudp_client(int *fd, struct addr *local, const struct addr *remote, const struct addr *bind,
     const char *device);
 
+/* Does this machine have the address, and may send from it? True where that cannot be told. */
+bool qudp_here(const struct addr *local);
+
 int qudp_rx_new(struct qudp_rx **rx); /* QERR_NOMEM */
 void qudp_rx_free(struct qudp_rx **rx);
 /* Gives the memory of large messages back, until some come again. The last messages are void. */

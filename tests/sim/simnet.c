@@ -94,8 +94,8 @@ arm(struct simnet *n)
 }
 
 static void
-launch(struct simnet *n, int from, const struct addr *dst, unsigned ecn, const uint8_t *p, size_t len,
-    uint64_t extra)
+launch(struct simnet *n, int from, const struct addr *src, const struct addr *dst, unsigned ecn,
+    const uint8_t *p, size_t len, uint64_t extra)
 {
 	struct simlink *l = &n->link[from];
 	struct simpkt pkt = {.to = !from, .ecn = ecn, .dst = *dst, .n = len, .seq = n->seq++};
@@ -110,7 +110,7 @@ launch(struct simnet *n, int from, const struct addr *dst, unsigned ecn, const u
 		l->busy_until = start += took;
 	}
 	pkt.trips = n->end[from].trips + 1;
-	pkt.from = from == SIM_CLIENT ? n->nat : n->end[SIM_SERVER].addr;
+	pkt.from = *src;
 	pkt.t = start + l->delay + simnet_below(n, l->jitter + 1) + extra;
 	pkt.p = malloc(len > 0 ? len : 1);
 	assert(pkt.p != NULL);
@@ -119,9 +119,9 @@ launch(struct simnet *n, int from, const struct addr *dst, unsigned ecn, const u
 	arm(n);
 }
 
-static void
-send_datagram(struct simnet *n, int from, const struct addr *dst, unsigned ecn, const uint8_t *p,
-    size_t len)
+void
+simnet_send(struct simnet *n, int from, const struct addr *src, const struct addr *dst, unsigned ecn,
+    const uint8_t *p, size_t len)
 {
 	struct simlink *l = &n->link[from];
 	uint8_t copy[65536];
@@ -137,10 +137,10 @@ send_datagram(struct simnet *n, int from, const struct addr *dst, unsigned ecn, 
 	}
 	if (l->down || chance(n, l->loss) || (l->mtu != 0 && len > l->mtu))
 		return;
-	launch(n, from, dst, ecn, p, len,
+	launch(n, from, src, dst, ecn, p, len,
 	    chance(n, l->reorder) ? l->delay / 2 + simnet_below(n, l->delay + 1) : 0);
 	if (chance(n, l->dup))
-		launch(n, from, dst, ecn, p, len, simnet_below(n, l->delay + 1));
+		launch(n, from, src, dst, ecn, p, len, simnet_below(n, l->delay + 1));
 }
 
 /* ---- the connections' host ---- */
@@ -155,7 +155,12 @@ host_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
 		if (e->full || chance(e->net, e->full_ppm))
 			break;
 		m = n - done < seg ? n - done : seg;
-		send_datagram(e->net, e->side, &path->remote, ecn, p + done, m);
+		if (e->side == SIM_SERVER)
+			simnet_send(e->net, e->side, &path->local, &path->remote, ecn, p + done, m);
+		else if (e->net->client.send != NULL)
+			e->net->client.send(e->net->client.arg, path, ecn, p + done, m);
+		else
+			simnet_send(e->net, e->side, &e->net->nat, &path->remote, ecn, p + done, m);
 	}
 	return done;
 }
@@ -223,6 +228,26 @@ host_release(void *arg)
 	qdrive_fini(&e->d);
 }
 
+static void
+host_path_result(void *arg, bool validated)
+{
+	struct simend *e = arg;
+
+	if (e->side == SIM_CLIENT && e->net->client.result != NULL)
+		e->net->client.result(e->net->client.arg, validated);
+}
+
+static void
+host_real_path(void *arg, const struct tp_path *name, struct tp_path *real)
+{
+	struct simend *e = arg;
+
+	if (e->side == SIM_CLIENT && e->net->client.real != NULL)
+		e->net->client.real(e->net->client.arg, name, real);
+	else
+		*real = *name;
+}
+
 static const struct qconn_host host_ops = {
 	.send = host_send,
 	.wake = host_wake,
@@ -230,6 +255,8 @@ static const struct qconn_host host_ops = {
 	.need_cids = host_need_cids,
 	.path_validated = host_path_validated,
 	.trace = host_trace,
+	.path_result = host_path_result,
+	.real_path = host_real_path,
 	.release = host_release,
 };
 
@@ -268,7 +295,7 @@ send_retry(struct simnet *n, const struct simpkt *pkt, const ngtcp2_pkt_hd *hd)
 	len = ngtcp2_crypto_write_retry(buf, sizeof(buf), hd->version, &hd->scid, &scid, &hd->dcid,
 	    token, sizeof(token));
 	assert(len > 0);
-	send_datagram(n, SIM_SERVER, &pkt->from, 0, buf, (size_t)len);
+	simnet_send(n, SIM_SERVER, &n->end[SIM_SERVER].addr, &pkt->from, 0, buf, (size_t)len);
 }
 
 static void
@@ -316,7 +343,12 @@ arrive(struct simnet *n, const struct simpkt *pkt)
 	struct tp_path path;
 
 	/* What is sent to a binding that the translator has forgotten reaches nobody. */
-	if (!addr_equal(&pkt->dst, pkt->to == SIM_CLIENT ? &n->nat : &e->addr))
+	if (pkt->to == SIM_CLIENT && n->client.arrive != NULL) {
+		n->client.arrive(n->client.arg, &pkt->from, &pkt->dst, pkt->ecn, pkt->p, pkt->n);
+		return;
+	}
+	if (!addr_equal(&pkt->dst, pkt->to == SIM_CLIENT ? &n->nat : &e->addr) &&
+	    (pkt->to == SIM_CLIENT || !addr_equal(&pkt->dst, &n->server2)))
 		return;
 	if (pkt->trips > e->trips)
 		e->trips = pkt->trips;
@@ -325,7 +357,7 @@ arrive(struct simnet *n, const struct simpkt *pkt)
 	if (e->d.c == NULL)
 		return;
 	e->received++;
-	path.local = e->addr;
+	path.local = pkt->to == SIM_SERVER ? pkt->dst : e->addr;
 	path.remote = pkt->from;
 	if (pkt->to == SIM_SERVER && !qconn_owns(e->d.c, pkt->p, pkt->n))
 		return;

@@ -43,6 +43,16 @@ struct simend {
 /* May look at a datagram on its way, change it, or say that it is lost. */
 typedef bool simnet_tap_fn(void *arg, int from, uint8_t *p, size_t *n);
 
+/* A client with several addresses and a path manager: its datagrams go out and come in through these. */
+struct simclient {
+	void (*send)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n);
+	void (*arrive)(void *arg, const struct addr *from, const struct addr *to, unsigned ecn,
+	    const uint8_t *p, size_t n);
+	void (*result)(void *arg, bool validated);
+	void (*real)(void *arg, const struct tp_path *name, struct tp_path *real);
+	void *arg;
+};
+
 struct simserver { /* what the server's connection is made with, at the first datagram */
 	struct quic_limits limits;
 	const struct tp_conn_ops *ops;
@@ -59,6 +69,8 @@ struct simnet {
 	struct simlink link[2];      /* by sender */
 	struct simend end[2];
 	struct addr nat;             /* the client's address as the server sees it */
+	struct simclient client;     /* send NULL: the one address above */
+	struct addr server2;         /* another address of the server's; len 0: none */
 	struct simpkt *heap;
 	size_t nheap, capheap;
 	uint64_t seq;
@@ -91,6 +103,9 @@ void simnet_set_full(struct simnet *n, int side, bool full);
 /* Lets time pass until done(arg) or the limit; true if done. */
 bool simnet_run(struct simnet *n, uint64_t limit_ns, bool (*done)(void *arg), void *arg);
 uint64_t simnet_now(struct simnet *n);
+/* A datagram leaves an end, between these addresses. */
+void simnet_send(struct simnet *n, int from, const struct addr *src, const struct addr *dst, unsigned ecn,
+    const uint8_t *p, size_t len);
 /* Gives a datagram to an end as if it had just come from the other. */
 void simnet_inject(struct simnet *n, int to, const uint8_t *p, size_t len);
 

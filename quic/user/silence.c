@@ -1,0 +1,79 @@
+/* Silence: since when something waits for an answer, and what counts as one. */
+#include "common/base/clock.h"
+#include "quic/user/conn_int.h"
+
+#define QUIET (3 * NS_PER_S) /* people are told */
+
+/* ngtcp2 does not say whether a packet was genuine. While a client waits for an answer, it believes only
+ * what has an effect: another host, at an address that was the server's, answers with a stateless reset
+ * that means nothing here. */
+void
+qtimer_doubt(const struct tp_conn *c, struct qdoubt *d)
+{
+	ngtcp2_conn_info ci;
+
+	d->any = !c->server && c->asked != 0 && c->now - c->asked > 2 * ngtcp2_conn_get_pto(c->ng);
+	if (!d->any)
+		return;
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	d->in_flight = ci.bytes_in_flight;
+	d->rtt = ci.latest_rtt;
+	d->signs = c->signs;
+}
+
+bool
+qtimer_alive(const struct tp_conn *c, const struct qdoubt *d)
+{
+	ngtcp2_conn_info ci;
+
+	if (!d->any || c->signs != d->signs)
+		return true;
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	return ci.bytes_in_flight != d->in_flight || ci.latest_rtt != d->rtt;
+}
+
+void
+qtimer_asked(struct tp_conn *c)
+{
+	c->last_tx = c->now;
+	if (c->asked == 0)
+		c->asked = c->now;
+}
+
+void
+qtimer_tell(struct tp_conn *c)
+{
+	bool quiet = c->asked != 0 && c->now - c->asked >= QUIET && c->now - c->last_rx >= QUIET;
+
+	if (quiet == c->quiet_told || !c->done_told)
+		return;
+	c->quiet_told = quiet;
+	if (c->ops != NULL && c->ops->silent != NULL)
+		c->ops->silent(c->arg, quiet);
+}
+
+uint64_t
+qtimer_quiet_at(const struct tp_conn *c)
+{
+	if (c->asked == 0 || c->quiet_told || !c->done_told)
+		return UINT64_MAX;
+	return (c->asked > c->last_rx ? c->asked : c->last_rx) + QUIET;
+}
+
+uint64_t
+qconn_asked(const struct tp_conn *c)
+{
+	return c->over || c->fail_set ? 0 : c->asked;
+}
+
+unsigned
+qconn_heard(const struct tp_conn *c)
+{
+	return c->heard;
+}
+
+uint64_t
+qconn_pto(const struct tp_conn *c)
+{
+	return ngtcp2_conn_get_pto(c->ng);
+}
