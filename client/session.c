@@ -114,6 +114,7 @@ on_started(void *ctx, struct msgstream *ms, struct rd *body)
 	session_take_terminal(s);
 	session_resized(s);
 	session_start_input(s);
+	session_status_start(s);
 	check_end(s);
 	return 0;
 }
@@ -295,12 +296,15 @@ session_take_stream(struct session *s, struct tp_stream *st, uint64_t chan, uint
 		return false;
 	}
 	o->seen = true;
+	if (s->started)
+		session_status_start(s);
 	return true;
 }
 
 void
 session_leave(struct session *s)
 {
+	session_status_hide(s);
 	for (int i = 0; i < NOUTPUTS; i++)
 		if (s->out[i].pump)
 			pump_in_free(&s->out[i].pump);
@@ -320,7 +324,7 @@ session_new(struct session **out, struct ev *ev, const struct cconf *conf,
 	if (!s)
 		return QERR_NOMEM;
 	*s = (struct session){.ev = ev, .conf = conf, .plan = plan, .io = io, .ops = ops,
-	    .arg = arg, .status = -1};
+	    .arg = arg, .status = -1, .status_fd = -1};
 	for (int i = 0; i < NOUTPUTS; i++)
 		s->out[i].s = s;
 	rc = request_collect(&s->request, plan, conf, environ, STDIN_FILENO);
@@ -339,6 +343,7 @@ session_free(struct session **sp)
 	if (!s)
 		return;
 	s->over = true;
+	session_status_free(s);
 	input_free(&s->keys);
 	if (s->pump)
 		pump_out_free(&s->pump);

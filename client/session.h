@@ -40,6 +40,8 @@ void session_resized(struct session *s);
 void session_continued(struct session *s);
 /* Stops the process as ~^Z does, with the terminal given back meanwhile. */
 void session_suspend(struct session *s);
+/* Something has been unanswered for long, or no more: shows and erases the status line. */
+void session_silent(struct session *s, bool silent);
 /* Shows nothing more and takes no more keys, though more may be under way: what comes behind the last
  * message to the user, on a terminal that is not raw any more, would be a mess. */
 void session_leave(struct session *s);

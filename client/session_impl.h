@@ -1,12 +1,15 @@
 /* A session's inside, for its own files: session.c (the channel's messages, outputs, life),
- * session_input.c (standard input), session_keys.c (escape keys and the terminal). */
+ * session_input.c (standard input), session_keys.c (escape keys and the terminal), session_status.c (the
+ * status line). */
 #ifndef QSH_CLIENT_SESSION_IMPL_H
 #define QSH_CLIENT_SESSION_IMPL_H
 
 #include "client/input.h"
 #include "client/request.h"
 #include "client/session.h"
+#include "client/statusline.h"
 #include "client/tty.h"
+#include "client/vtscan.h"
 #include "common/chan/msgstream.h"
 #include "common/chan/pump.h"
 
@@ -44,6 +47,9 @@ struct session {
 	bool output_lost;         /* some could not be written, and not for want of a reader */
 	int status;               /* -1: not known yet */
 	struct tty_size size;     /* as the server knows it */
+	struct statusline *status_line;
+	struct vtscan scan;       /* of what the terminal was given */
+	int status_fd;            /* for the status line */
 };
 
 /* ---- session.c ---- */
@@ -60,7 +66,17 @@ void session_read_early(struct session *s);
 /* Hands the stream to a pump or, with a pty, to the keys. Called again it does nothing. */
 void session_start_input(struct session *s);
 
+/* ---- session_status.c ---- */
+/* Makes the status line, once there is a terminal with output to be watched. */
+void session_status_start(struct session *s);
+/* Erases it, if it is there. */
+void session_status_hide(struct session *s);
+void session_status_free(struct session *s);
+
 /* ---- session_keys.c ---- */
+/* Has the program on the other side draw its screen again: its window changes, and changes back. */
+void session_repaint(struct session *s);
+
 extern const struct input_ops session_key_ops;
 /* Raw mode, where there is a terminal of ours and it is in the foreground. */
 void session_take_terminal(struct session *s);

@@ -128,22 +128,40 @@ const struct input_ops session_key_ops = {
 
 /* ---- the terminal ------------------------------------------------------------ */
 
+static void
+send_window(struct session *s, const struct tty_size *size)
+{
+	struct wire_window m = {size->cols, size->rows, size->xpixel, size->ypixel};
+	struct buf b;
+
+	buf_init(&b, 64);
+	if (wire_put_window(&b, &m) == 0)
+		session_send(s, WIRE_WINDOW, &b);
+	buf_free(&b);
+}
+
 void
 session_resized(struct session *s)
 {
 	struct tty_size now;
-	struct wire_window m;
-	struct buf b;
 
 	if (!s->pty || !s->started || tty_size(STDIN_FILENO, &now) < 0 ||
 	    memcmp(&now, &s->size, sizeof(now)) == 0)
 		return;
 	s->size = now;
-	m = (struct wire_window){now.cols, now.rows, now.xpixel, now.ypixel};
-	buf_init(&b, 64);
-	if (wire_put_window(&b, &m) == 0)
-		session_send(s, WIRE_WINDOW, &b);
-	buf_free(&b);
+	send_window(s, &now);
+}
+
+void
+session_repaint(struct session *s)
+{
+	struct tty_size other = s->size;
+
+	if (!s->started || s->over || other.rows < 2)
+		return;
+	other.rows--; /* to the same size would be no change */
+	send_window(s, &other);
+	send_window(s, &s->size);
 }
 
 void

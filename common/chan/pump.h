@@ -51,6 +51,9 @@ int pump_in_new(struct pump_in **out, struct ev *ev, int fd, struct tp_stream *s
 /* Data that was read from the stream before the pump took over, at most 64 KiB: written
  * first. fin: the stream's FIN was seen with it (n may be 0). QERR_TOOBIG, QERR_NOMEM. */
 int pump_in_feed(struct pump_in *p, const void *data, size_t n, bool fin);
+/* Sees what goes to the descriptor: called with n 0 before something is written, and with what was. */
+typedef void pump_tap_fn(void *arg, const uint8_t *p, size_t n);
+void pump_in_tap(struct pump_in *p, pump_tap_fn *fn, void *arg);
 void pump_in_keep_open(struct pump_in *p); /* at FIN, leave fd open (a pty) and say done */
 void pump_in_free(struct pump_in **p);     /* closes fd; STOP_SENDING where the stream goes on */
 

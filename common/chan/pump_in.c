@@ -23,6 +23,8 @@ struct pump_in {
 	bool blocked;          /* the descriptor is full */
 	bool fin;              /* FIN has come; what is in fed goes first */
 	bool keep_open, over;
+	pump_tap_fn *tap;
+	void *tap_arg;
 };
 
 /* Lets go of the stream and says done. The caller touches p no more. */
@@ -65,6 +67,8 @@ put(struct pump_in *p, const uint8_t *data, size_t n, size_t *done)
 	ssize_t r;
 
 	*done = 0;
+	if (p->tap != NULL && !p->blocked)
+		p->tap(p->tap_arg, NULL, 0);
 	while (*done < max && !p->blocked) {
 		r = write(p->fd, data + *done, max - *done);
 		if (r > 0)
@@ -75,6 +79,8 @@ put(struct pump_in *p, const uint8_t *data, size_t n, size_t *done)
 		else if (r < 0 && errno != EINTR)
 			return QERR_SYS;
 	}
+	if (p->tap != NULL && *done > 0)
+		p->tap(p->tap_arg, data, *done);
 	return 0;
 }
 
@@ -211,6 +217,13 @@ pump_in_feed(struct pump_in *p, const void *data, size_t n, bool fin)
 	if (!p->blocked)
 		ev_timer_at(p->soon, 0);
 	return 0;
+}
+
+void
+pump_in_tap(struct pump_in *p, pump_tap_fn *fn, void *arg)
+{
+	p->tap = fn;
+	p->tap_arg = arg;
 }
 
 void
