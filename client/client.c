@@ -8,6 +8,7 @@
 
 #include "client/auth.h"
 #include "client/connect.h"
+#include "client/contact.h"
 #include "client/hostkey.h"
 #include "client/incoming.h"
 #include "client/quitsig.h"
@@ -43,6 +44,7 @@ struct client {
 	struct hostkey *hostkey;
 	struct keyring keys;
 	bool keys_loaded, session_pending, close_sent;
+	struct contact *contact;
 	struct incoming *incoming;
 	struct auth *auth;
 	struct session *session;
@@ -318,15 +320,39 @@ on_data_stream(void *arg, struct tp_stream *s, uint64_t chan, uint64_t kind, boo
 static void
 on_moved(void *arg, const struct tp_path *from, const struct tp_path *to)
 {
-	(void)arg;
-	log_debug("The connection moved from %s to %s", addr_show(&from->local),
-	    addr_show(&to->local));
+	struct client *c = arg;
+
+	c->remote = to->remote;
+	if (c->contact)
+		contact_moved(c->contact, from, to);
+}
+
+static void
+on_path_event(void *arg, enum tp_path_event ev, const struct tp_path *path)
+{
+	struct client *c = arg;
+
+	if (c->contact)
+		contact_path_event(c->contact, ev, path);
+}
+
+static void
+on_silent(void *arg, bool silent)
+{
+	struct client *c = arg;
+
+	if (c->contact)
+		contact_silent(c->contact, silent);
+	if (c->session && c->state == ST_RUNNING)
+		session_silent(c->session, silent);
 }
 
 static const struct tp_conn_ops conn_ops = {
 	.stream_opened = on_stream_opened,
 	.streams_available = on_streams_available,
 	.moved = on_moved,
+	.path_event = on_path_event,
+	.silent = on_silent,
 	.closed = on_closed,
 };
 
@@ -358,7 +384,9 @@ on_connected(void *arg, struct tp_conn *conn, const struct addr *remote)
 	tp_conn_stats(conn, &st);
 	log_debug("Connection established to %s: %s, round trip %.1f ms", addr_show(remote),
 	    st.cipher ? st.cipher : "?", (double)st.rtt_ns / (double)NS_PER_MS);
-	rc = incoming_new(&c->incoming, conn, on_data_stream, c);
+	rc = contact_new(&c->contact, c->ev, c->conf, conn, remote);
+	if (rc == 0)
+		rc = incoming_new(&c->incoming, conn, on_data_stream, c);
 	if (rc == 0)
 		rc = take_host_key(c);
 	if (rc == 0)
@@ -515,6 +543,7 @@ client_free(struct client **cp)
 	auth_free(&c->auth);
 	session_free(&c->session);
 	incoming_free(&c->incoming);
+	contact_free(&c->contact);
 	tp_conn_free(&c->conn);
 	connect_free(&c->connect);
 	tokens_free(&c->tokens);

@@ -44,6 +44,19 @@ struct connect {
 
 static void start_next(void *arg);
 
+/* The server may be found there later too, when this machine is elsewhere. */
+static void
+tell_addresses(struct connect *c, struct tp_conn *conn, const struct addr *used)
+{
+	struct addr v[RACE_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (addr_port(&c->attempts[i].addr) == addr_port(used))
+			v[n++] = c->attempts[i].addr;
+	quic_client_set_remotes(conn, v, n);
+}
+
 static void
 finish(struct connect *c, struct attempt *winner)
 {
@@ -63,6 +76,8 @@ finish(struct connect *c, struct attempt *winner)
 	if (!conn)
 		log_error("qsh: connect to host %s port %u: %s", c->conf->hostname, c->why_port,
 		    race_reason(&c->why, reason, sizeof(reason)));
+	if (conn)
+		tell_addresses(c, conn, &winner->addr);
 	c->done(c->arg, conn, winner ? &winner->addr : NULL);
 }
 
@@ -149,6 +164,7 @@ start_next(void *arg)
 	    .bind_device = c->conf->bind_interface,
 	    .sni = c->conf->send_sni ? c->conf->hostname : NULL,
 	    .tokens = c->tokens ? &tokens_ops : NULL,
+	    .stay = !c->conf->migrate,
 	    .tokens_arg = c->tokens};
 	struct tp_close why = {.by = TP_CLOSED_SYS};
 	char at[ADDR_STRLEN];
@@ -224,8 +240,8 @@ resolve(const char *host, int family, int flags, struct addr *out, size_t max, s
 	return *n ? 0 : EAI_NONAME;
 }
 
-static int
-family_of(const struct cconf *conf)
+int
+connect_family(const struct cconf *conf)
 {
 	switch (conf->address_family) {
 	case CCONF_AF_INET:
@@ -246,7 +262,7 @@ resolve_bind(struct connect *c)
 
 	if (!c->conf->bind_address)
 		return 0;
-	rc = resolve(c->conf->bind_address, family_of(c->conf), AI_PASSIVE, v, RACE_MAX, &n);
+	rc = resolve(c->conf->bind_address, connect_family(c->conf), AI_PASSIVE, v, RACE_MAX, &n);
 	if (rc != 0) {
 		log_error("qsh: bind address %s: %s", c->conf->bind_address, gai_strerror(rc));
 		return QERR_INVAL;
@@ -300,7 +316,7 @@ prepare(struct connect *c)
 
 	if (rc < 0)
 		return rc;
-	rc = resolve(c->conf->hostname, family_of(c->conf), 0, v, RACE_MAX, &n);
+	rc = resolve(c->conf->hostname, connect_family(c->conf), 0, v, RACE_MAX, &n);
 	if (rc != 0) {
 		log_error("qsh: Could not resolve hostname %s: %s", c->conf->hostname,
 		    rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));

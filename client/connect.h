@@ -18,6 +18,8 @@ typedef void connect_done_fn(void *arg, struct tp_conn *conn, const struct addr 
  * QERR_NOTFOUND (name), QERR_INVAL (bind address, port list), QERR_NOMEM. */
 int connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool watched,
     struct tokens *tokens, connect_done_fn *done, void *arg);
+/* AF_UNSPEC, AF_INET or AF_INET6, as AddressFamily says. */
+int connect_family(const struct cconf *conf);
 /* Ends what still runs. */
 void connect_free(struct connect **c);
 

@@ -106,7 +106,11 @@ words_state(struct buf *b, const struct tp_stats *st, const char *host, uint64_t
 	put_amount(b, st->cwnd);
 	buf_printf(b, " under way\n  age         ");
 	put_age(b, st->age_ns);
-	buf_printf(b, ", last heard %.1f s ago\n", (double)heard / (double)NS_PER_S);
+	buf_printf(b, ", last heard %.1f s ago", (double)heard / (double)NS_PER_S);
+	if (st->asked_ns && now > st->asked_ns)
+		buf_printf(b, ", waiting for an answer for %.1f s",
+		    (double)(now - st->asked_ns) / (double)NS_PER_S);
+	buf_printf(b, "\n");
 	return buf_printf(b, "  engine      %s, %s\n", st->engine ? st->engine : "?",
 	    st->cipher ? st->cipher : "?");
 }

@@ -41,6 +41,7 @@ struct cconf {
 	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
 	bool send_sni;
 	char *token_file;         /* NULL: none */
+	bool migrate;             /* false: never leave the path that a connection began on */
 	char *tag, *ignore_unknown;
 	/* where these would count, cconf_finish fails: */
 	char *revoked_host_keys, *refuse_connection;

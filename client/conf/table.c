@@ -60,6 +60,7 @@ static const struct conf_opt options[] = {
         .flags = CONF_F_NONE},
     {DO("ConnectionTimeout", TIME_NS, connection_timeout_ns), .min = 1, .max = 3650 * DAY,
         .def = "7d", .flags = CONF_F_OURS},
+    {DO("Migrate", BOOL, migrate), .def = "yes", .flags = CONF_F_OURS},
     {DO("SendSNI", BOOL, send_sni), .def = "no", .flags = CONF_F_OURS},
     {DO("TokenFile", STRING, token_file), .def = "~/.ssh/qsh_tokens",
         .flags = CONF_F_NONE | CONF_F_OURS},

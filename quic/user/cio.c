@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/ev/ev.h"
+#include "quic/trace.h"
 #include "quic/user/drive.h"
 #include "quic/user/roam.h"
 #include "quic/user/udp.h"

@@ -93,6 +93,7 @@ defaults(void **state)
 	assert_true(c->connection_timeout_ns == 7 * 86400 * NS_PER_S);
 	assert_true(c->pubkey_auth);
 	assert_false(c->batch_mode || c->send_sni || c->identities_only || c->hash_known_hosts);
+	assert_true(c->migrate);
 	assert_null(c->identity_agent);
 	assert_null(c->remote_command);
 	assert_null(c->proxy_command);
@@ -105,7 +106,7 @@ static void
 our_own_keywords(void **state)
 {
 	struct cconf *c =
-	    eval("QuicPort 22,443 8443 443\nConnectionTimeout 2h\nSendSNI yes\n", "h");
+	    eval("QuicPort 22,443 8443 443\nConnectionTimeout 2h\nSendSNI yes\nMigrate no\n", "h");
 	struct buf b;
 
 	(void)state;
@@ -113,6 +114,7 @@ our_own_keywords(void **state)
 	assert_string_equal(c->quic_ports.v[1], "443");
 	assert_true(c->connection_timeout_ns == 7200 * NS_PER_S);
 	assert_true(c->send_sni);
+	assert_false(c->migrate);
 	buf_init(&b, 65536);
 	assert_int_equal(cconf_dump(&b, c), 0);
 	buf_put_u8(&b, 0);

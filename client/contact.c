@@ -1,0 +1,159 @@
+#include "client/contact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/connect.h"
+#include "client/netwatch.h"
+#include "client/resolve.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "quic/quic.h"
+
+#define LOOK_UP_AFTER (2 * NS_PER_S)   /* behind the 3 s after which we are told of silence */
+#define LOOK_UP_NEWS  (1 * NS_PER_S)   /* after news of the network, while silent */
+#define LOOK_UP_MAX   (300 * NS_PER_S) /* between two look-ups; they begin with LOOK_UP_AFTER, doubling */
+
+struct contact {
+	struct ev *ev;
+	const struct cconf *conf;
+	struct tp_conn *conn;
+	uint16_t port;
+	bool numeric;            /* there is no name to look up */
+	bool silent;
+	struct netwatch *watch;
+	struct resolve *resolve;
+	struct ev_timer *timer;  /* the next look-up */
+	uint64_t wait;
+};
+
+/* ---- the server's addresses ---- */
+
+static void
+on_resolved(void *arg, const struct addr *found, size_t n)
+{
+	struct contact *c = arg;
+	struct addr v[RESOLVE_MAX];
+	char at[ADDR_STRLEN];
+
+	resolve_free(&c->resolve);
+	if (n == 0) {
+		log_debug("%s: no address was found for it now", c->conf->hostname);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		v[i] = found[i];
+		addr_set_port(&v[i], c->port);
+		log_debug("%s is now at %s", c->conf->hostname, addr_host(&v[i], at));
+	}
+	quic_client_set_remotes(c->conn, v, n);
+}
+
+static void
+look_up(void *arg)
+{
+	struct contact *c = arg;
+
+	ev_timer_at(c->timer, ev_now(c->ev) + c->wait);
+	c->wait = c->wait * 2 < LOOK_UP_MAX ? c->wait * 2 : LOOK_UP_MAX;
+	if (c->resolve)
+		return;
+	log_debug("Looking %s up again", c->conf->hostname);
+	if (resolve_new(&c->resolve, c->ev, c->conf->hostname, connect_family(c->conf), on_resolved,
+		c) < 0)
+		log_debug("cannot look %s up", c->conf->hostname);
+}
+
+void
+contact_silent(struct contact *c, bool silent)
+{
+	c->silent = silent;
+	log_debug(silent ? "Nothing heard from %s for 3 s" : "%s is heard again",
+	    c->conf->hostname);
+	ev_timer_stop(c->timer);
+	c->wait = LOOK_UP_AFTER;
+	if (!silent)
+		resolve_free(&c->resolve);
+	else if (!c->numeric && c->conf->migrate)
+		ev_timer_at(c->timer, ev_now(c->ev) + c->wait);
+}
+
+static void
+on_news(void *arg, bool resumed)
+{
+	struct contact *c = arg;
+
+	quic_client_network_event(c->conn, resumed);
+	if (c->silent && !c->numeric && c->conf->migrate) {
+		c->wait = LOOK_UP_AFTER;
+		ev_timer_at(c->timer, ev_now(c->ev) + LOOK_UP_NEWS);
+	}
+}
+
+/* ---- in words ---- */
+
+void
+contact_path_event(struct contact *c, enum tp_path_event ev, const struct tp_path *path)
+{
+	static const char *const texts[] = {
+		[TP_PATH_PROBE] = "Trying another path, from %s to %s, beside the one in use",
+		[TP_PATH_STAY] = "No answer on the path from %s to %s: staying on the old one",
+		[TP_PATH_LOST] = "The path from %s to %s is gone or does not answer",
+		[TP_PATH_TRY] = "Trying the path from %s to %s",
+		[TP_PATH_BACK] = "An answer came on the path from %s to %s",
+		[TP_PATH_KEPT] = "Not leaving the path for the one from %s to %s: Migrate is no",
+	};
+
+	(void)c;
+	if ((size_t)ev < sizeof(texts) / sizeof(texts[0]))
+		log_debug(texts[ev], addr_show(&path->local), addr_show(&path->remote));
+}
+
+void
+contact_moved(struct contact *c, const struct tp_path *from, const struct tp_path *to)
+{
+	(void)c;
+	log_debug("The connection moved from %s to %s, server %s", addr_show(&from->local),
+	    addr_show(&to->local), addr_show(&to->remote));
+}
+
+/* ---- life ---- */
+
+int
+contact_new(struct contact **out, struct ev *ev, const struct cconf *conf, struct tp_conn *conn,
+    const struct addr *remote)
+{
+	struct contact *c = calloc(1, sizeof(*c));
+	struct addr a;
+	int rc;
+
+	*out = c;
+	if (!c)
+		return QERR_NOMEM;
+	*c = (struct contact){.ev = ev, .conf = conf, .conn = conn, .port = addr_port(remote)};
+	c->numeric = addr_parse(&a, conf->hostname, 0) == 0;
+	rc = ev_timer_new(&c->timer, ev, look_up, c);
+	if (rc < 0) {
+		contact_free(out);
+		return rc;
+	}
+	rc = netwatch_new(&c->watch, ev, on_news, c);
+	if (rc < 0)
+		log_debug("changes of the network are not noticed: %s", qerr_str(rc));
+	return 0;
+}
+
+void
+contact_free(struct contact **cp)
+{
+	struct contact *c = *cp;
+
+	if (!c)
+		return;
+	netwatch_free(&c->watch);
+	resolve_free(&c->resolve);
+	ev_timer_free(&c->timer);
+	free(c);
+	*cp = NULL;
+}
