@@ -57,6 +57,7 @@ static const struct row {
 } rows[] = {
 	{TP_CLOSED_APP, 9, NULL},
 	{TP_CLOSED_TLS, 8, NULL},
+	{TP_CLOSED_CARRIER, 7, NULL},
 	{TP_CLOSED_VERSION, 7, "what answers there has no QUIC version in common with qsh"},
 	{TP_CLOSED_TRANSPORT, 6, NULL},
 	{TP_CLOSED_REFUSED, 5, "Connection refused"},

@@ -40,6 +40,7 @@ words_end(struct buf *b, const struct tp_close *why, const char *host, const str
 	case TP_CLOSED_VERSION:
 	case TP_CLOSED_SYS:
 	case TP_CLOSED_REFUSED:
+	case TP_CLOSED_CARRIER:
 		break;
 	}
 	if (why->reason[0])
@@ -86,11 +87,14 @@ int
 words_state(struct buf *b, const struct tp_stats *st, const char *host, uint64_t now)
 {
 	char at[ADDR_STRLEN];
+	bool has_path = st->path.remote.len != 0;
 	uint64_t heard = st->last_rx_ns && now > st->last_rx_ns ? now - st->last_rx_ns : 0;
 
-	buf_printf(b, "Connection to %s, %s\n", host, addr_str(&st->path.remote, at));
+	buf_printf(b, "Connection to %s, %s\n", host,
+	    has_path ? addr_str(&st->path.remote, at) : "where its command leads");
 	buf_printf(b, "  path        from %s, %zu bytes a packet, moved %u time%s\n",
-	    addr_str(&st->path.local, at), st->pmtu, st->moves, st->moves == 1 ? "" : "s");
+	    has_path ? addr_str(&st->path.local, at) : "its command", st->pmtu, st->moves,
+	    st->moves == 1 ? "" : "s");
 	buf_printf(b, "  round trip  %.1f ms, least %.1f ms, varies by %.1f ms\n", ms(st->rtt_ns),
 	    ms(st->min_rtt_ns), ms(st->rttvar_ns));
 	buf_printf(b, "  loss        %.2f %%, %llu of %llu packets\n",
@@ -111,6 +115,6 @@ words_state(struct buf *b, const struct tp_stats *st, const char *host, uint64_t
 		buf_printf(b, ", waiting for an answer for %.1f s",
 		    (double)(now - st->asked_ns) / (double)NS_PER_S);
 	buf_printf(b, "\n");
-	return buf_printf(b, "  engine      %s, %s\n", st->engine ? st->engine : "?",
-	    st->cipher ? st->cipher : "?");
+	return buf_printf(b, "  engine      %s over %s, %s\n", st->engine ? st->engine : "?",
+	    st->carrier ? st->carrier : "?", st->cipher ? st->cipher : "?");
 }

@@ -106,6 +106,35 @@ void quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned e
 /* A connected socket for the path now in use; taken over; replaces the former one. */
 void quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path);
 
+/* ---- over a byte stream: PROTOCOL.md section 10. Such a connection ends with its stream, and never moves. */
+
+#define QUIC_STREAM_NAME "QSHF/1" /* how both sides begin */
+
+enum quic_carrier_kind { QUIC_CARRIER_TCP, QUIC_CARRIER_COMMAND, QUIC_CARRIER_STDIO };
+struct quic_carrier {
+	enum quic_carrier_kind kind;
+	int in, out;           /* read from, written to; the same for a socket */
+	bool connecting;       /* a socket that is on its way */
+	struct tp_path path;   /* len 0: whoever is there has no address */
+};
+/* As quic_client_new, over TCP to cfg->remote. closed() tells what went wrong on the way there too. */
+int quic_client_tcp_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
+    const struct tp_conn_ops *ops, void *arg);
+/* The same over descriptors that are there, which are taken over, also on failure. Of cfg the addresses are not used. */
+int quic_client_stream_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
+    struct quic_carrier *via, const struct tp_conn_ops *ops, void *arg);
+
+struct quic_accept;
+/* The first datagram has come: c is the connection, and its events follow from the loop. Or c is NULL, and why says what came
+ * instead. quic_accept_free is due, and may be called from inside. */
+typedef void quic_accept_fn(void *arg, struct tp_conn *c, const char *why);
+/* A server's end. Takes via's descriptors over, also on failure. Of cfg the path, scid, limits and host key are
+ * used; ops and arg are the connection's, arg is done's too. QERR_NOMEM, QERR_SYS. */
+int quic_accept_new(struct quic_accept **out, struct ev *ev, const struct quic_server_cfg *cfg,
+    struct quic_carrier *via, const struct quic_server_host *host, const struct tp_conn_ops *ops,
+    quic_accept_fn *done, void *arg);
+void quic_accept_free(struct quic_accept **a);
+
 /* TLS, randomness and the implementation of packet protection are set up before a sandbox closes (GnuTLS
  * opens its files then). 0 or QERR_CRYPTO. */
 int quic_init(void);

@@ -44,6 +44,7 @@ enum tp_close_by {
 	TP_CLOSED_SYS,       /* local failure; code is a QERR_* as positive number */
 	TP_CLOSED_HANDSHAKE_TIMEOUT,
 	TP_CLOSED_REFUSED,   /* server refused before the handshake (CONNECTION_REFUSED) or ICMP */
+	TP_CLOSED_CARRIER,   /* the byte stream beneath broke, ended, or leads to something else */
 };
 
 struct tp_close {
@@ -72,6 +73,7 @@ struct tp_stats {
 	                                   * has come; 0: nothing waits */
 	struct tp_path path;
 	const char *engine;               /* "user" */
+	const char *carrier;              /* "UDP", "TCP", "ProxyCommand": what the packets are in */
 	const char *cipher;               /* "AES-128-GCM" */
 };
 

@@ -25,6 +25,8 @@ shrink(struct tp_conn *c)
 size_t
 qhole_size(struct tp_conn *c)
 {
+	if (c->host->packet != 0)
+		return c->host->packet;
 	if (c->tx_small && c->now >= c->raise_at) {
 		c->tx_small = false;
 		c->big_at = 0;

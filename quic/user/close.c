@@ -148,6 +148,13 @@ qconn_refused(struct tp_conn *c)
 }
 
 void
+qconn_carrier_lost(struct tp_conn *c, enum tp_close_by by, bool remote, const char *text)
+{
+	if (!c->over)
+		fail(c, by, remote, by == TP_CLOSED_SYS ? (uint64_t)-QERR_SYS : 0, text, strlen(text));
+}
+
+void
 tp_conn_close(struct tp_conn *c, uint64_t code, const char *reason)
 {
 	if (c->over || c->close_asked)

@@ -69,6 +69,11 @@ settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 	st->max_tx_udp_payload_size = QTX_MAX;
 	st->handshake_timeout =
 	    c->lim.handshake_timeout != 0 ? c->lim.handshake_timeout : UINT64_MAX;
+	if (c->host->packet != 0) {
+		st->max_tx_udp_payload_size = c->host->packet;
+		st->no_tx_udp_payload_size_shaping = 1;
+		st->no_pmtud = 1;
+	}
 }
 
 static void
@@ -85,6 +90,7 @@ params_fill(ngtcp2_transport_params *tp, const struct tp_conn *c)
 	tp->active_connection_id_limit = 8;
 	tp->max_datagram_frame_size = UINT16_MAX;
 	tp->grease_quic_bit = 1;
+	tp->disable_active_migration = c->host->packet != 0;
 }
 
 static void
@@ -292,6 +298,12 @@ qconn_is_confirmed(const struct tp_conn *c)
 }
 
 bool
+qconn_is_closing(const struct tp_conn *c)
+{
+	return c->closing;
+}
+
+bool
 qconn_is_over(const struct tp_conn *c)
 {
 	return c->over || c->dead;
@@ -392,8 +404,10 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->repeats = c->redun_sent;
 	st->repeats_used = c->redun_used;
 	st->moves = c->moves;
-	st->path = c->path;
+	if (c->host->packet == 0 || !addr_is_any(&c->path.remote)) /* else there is none */
+		st->path = c->path;
 	st->asked_ns = c->asked;
 	st->engine = "user";
+	st->carrier = c->host->carrier != NULL ? c->host->carrier : "UDP";
 	st->cipher = tls_cipher(c->tls);
 }

@@ -43,6 +43,11 @@ struct qconn_host {
 	void (*real_path)(void *arg, const struct tp_path *name, struct tp_path *real);
 	/* The connection object is gone. */
 	void (*release)(void *arg);
+	/* What carries the datagrams, in words for people; NULL: UDP. */
+	const char *carrier;
+	/* Bytes of every packet of a carrier that loses nothing and paces by itself: there is no path to
+	 * measure, nor another one to go to. 0: as for UDP. */
+	size_t packet;
 };
 
 /* Path's addresses must be complete. QERR_NOMEM, QERR_CRYPTO. */
@@ -76,6 +81,10 @@ int qconn_writable(struct tp_conn *c, uint64_t now);
 uint64_t qconn_expiry(const struct tp_conn *c);
 /* Nobody listens at the peer's address (ICMP). Counts only as long as nothing has come from there. */
 void qconn_refused(struct tp_conn *c);
+/* The carrier is over, and with it the connection: text says why, for people. */
+void qconn_carrier_lost(struct tp_conn *c, enum tp_close_by by, bool remote, const char *text);
+/* What is sent now is the last. */
+bool qconn_is_closing(const struct tp_conn *c);
 /* Something happened to the network (a resume, a new address): what waits for a backed-off timer
  * is sent now. */
 void qconn_network_event(struct tp_conn *c);

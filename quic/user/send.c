@@ -341,6 +341,7 @@ send_round(struct tp_conn *c)
 	struct batch b;
 	ngtcp2_conn_info ci;
 	uint64_t in_flight;
+	bool more = false;
 	struct fill f;
 	ngtcp2_ssize n;
 
@@ -371,11 +372,16 @@ send_round(struct tp_conn *c)
 			break;
 		pos += (size_t)n;
 		f.bulk -= f.bulk < (uint64_t)n ? f.bulk : (uint64_t)n;
-		if (pos >= quantum || pos + QTX_MAX > QTX_BUF)
+		if (pos >= quantum || pos + f.destlen > QTX_BUF) {
+			more = true;
 			break; /* the rest when the pacer says so: qconn_expiry */
+		}
 	}
 	batch_send(c, &b);
-	ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
+	if (c->host->packet == 0)
+		ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
+	else if (more && !c->is_held)
+		qc_wake(c); /* the carrier has a pacer of its own */
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	if (ci.bytes_in_flight > in_flight)
 		qtimer_asked(c);

@@ -73,8 +73,8 @@ set_options(int fd, int family)
 	}
 }
 
-static int
-bind_to(int fd, const struct addr *bind_addr, const char *device)
+int
+qudp_bind(int fd, const struct addr *bind_addr, const char *device)
 {
 #ifdef SO_BINDTODEVICE
 	if (device != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device,
@@ -105,7 +105,7 @@ qudp_client(int *out, struct addr *local, const struct addr *remote, const struc
 	if (fd_cloexec(fd) != 0 || fd_nonblock(fd) != 0)
 		goto fail;
 	set_options(fd, family);
-	if (bind_to(fd, bind_addr, device) != 0)
+	if (qudp_bind(fd, bind_addr, device) != 0)
 		goto fail;
 	if (connect(fd, &remote->u.sa, remote->len) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||

@@ -26,6 +26,8 @@ int qudp_client(int *fd, struct addr *local, const struct addr *remote, const st
 
 /* Does this machine have the address, and may send from it? True where that cannot be told. */
 bool qudp_here(const struct addr *local);
+/* The source address and device of a socket that is not connected yet; len 0 and NULL: any. QERR_SYS. */
+int qudp_bind(int fd, const struct addr *bind, const char *device);
 
 int qudp_rx_new(struct qudp_rx **rx); /* QERR_NOMEM */
 void qudp_rx_free(struct qudp_rx **rx);

@@ -76,6 +76,9 @@ close_text(char *dst, size_t n, const struct tp_close *why)
 		    why->remote ? " said by the client" : "",
 		    reason[0] != '\0' ? ": " : "", reason);
 		break;
+	case TP_CLOSED_CARRIER:
+		(void)snprintf(dst, n, "%s", reason);
+		break;
 	case TP_CLOSED_SYS:
 		(void)snprintf(dst, n, "local failure: %s",
 		    reason[0] != '\0' ? reason : qerr_str(-(int)why->code));

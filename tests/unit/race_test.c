@@ -167,7 +167,7 @@ the_state_of_a_connection(void **state)
 	struct tp_stats st = {.rtt_ns = 12300 * NS_PER_US, .min_rtt_ns = 11 * NS_PER_MS,
 	    .rttvar_ns = 400 * NS_PER_US, .pkts_sent = 1500, .pkts_lost = 3, .sent = 1234567,
 	    .received = 999, .cwnd = 20000, .age_ns = (86400 + 3600 + 2 * 60 + 3) * NS_PER_S,
-	    .last_rx_ns = 10 * NS_PER_S, .pmtu = 1440, .moves = 1, .engine = "user",
+	    .last_rx_ns = 10 * NS_PER_S, .pmtu = 1440, .moves = 1, .engine = "user", .carrier = "UDP",
 	    .cipher = "AES-128-GCM"};
 	struct buf b;
 
@@ -184,7 +184,7 @@ the_state_of_a_connection(void **state)
 	    "  loss        0.20 %, 3 of 1500 packets\n"
 	    "  bytes       1.2 MB sent, 999 bytes received, 0 bytes of 20.0 kB under way\n"
 	    "  age         1d 01:02:03, last heard 2.0 s ago\n"
-	    "  engine      user, AES-128-GCM\n");
+	    "  engine      user over UDP, AES-128-GCM\n");
 	buf_free(&b);
 }
 
