@@ -9,6 +9,7 @@
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
+#include "quic/trace.h"
 #include "quic/user/strio.h"
 
 struct quic_accept {
@@ -68,7 +69,9 @@ first_datagram(struct quic_accept *a, const uint8_t *p, size_t n)
 	set_cid(&a->cfg.client_scid, &hd.scid);
 	a->cfg.version = hd.version;
 	ev_io_free(&a->io);
+	/* It has what was ours now. */
 	r = strio_server(&c, a->ev, &a->cfg, &a->via, &a->rx, p, n, &a->host, a->ops, a->arg);
+	a->cfg.trace = NULL;
 	if (r != 0)
 		a->done(a->arg, NULL, qerr_str(r));
 	else
@@ -110,11 +113,13 @@ quic_accept_new(struct quic_accept **out, struct ev *ev, const struct quic_serve
     quic_accept_fn *done, void *arg)
 {
 	struct quic_accept *a = calloc(1, sizeof(*a));
+	struct quic_trace *trace = cfg->trace;
 	int r;
 
 	*out = NULL;
 	if (a == NULL) {
 		strio_close(via);
+		quic_trace_free(&trace);
 		return QERR_NOMEM;
 	}
 	*a = (struct quic_accept){.ev = ev, .via = *via, .cfg = *cfg, .host = *host, .ops = ops,
@@ -144,5 +149,6 @@ quic_accept_free(struct quic_accept **ap)
 	ev_io_free(&a->io);
 	qframe_rx_free(&a->rx);
 	strio_close(&a->via);
+	quic_trace_free(&a->cfg.trace);
 	free(a);
 }

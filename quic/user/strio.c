@@ -18,6 +18,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/str.h"
+#include "quic/trace.h"
 #include "quic/user/drive.h"
 #include "quic/user/strio.h"
 #include "quic/user/udp.h"
@@ -33,6 +34,7 @@ struct strio {
 	struct ev_io *in, *out;  /* out: NULL where it is the same descriptor */
 	struct ev_timer *later;
 	struct qframe_rx *rx;
+	struct quic_trace *trace;
 	const uint8_t *first;    /* a datagram that was read before we were made */
 	size_t nfirst;
 	bool connecting;
@@ -333,12 +335,21 @@ host_release(void *arg)
 	qdrive_fini(&io->d);
 	qframe_rx_free(&io->rx);
 	strio_close(&io->via);
+	quic_trace_free(&io->trace);
 	free(io);
+}
+
+static struct quic_trace *
+host_trace(void *arg)
+{
+	struct strio *io = arg;
+
+	return io->trace;
 }
 
 #define HOST(name_) \
 	{.send = host_send, .wake = host_wake, .now = host_now, .release = host_release, \
-	    .carrier = (name_), .packet = STRIO_PACKET}
+	    .trace = host_trace, .carrier = (name_), .packet = STRIO_PACKET}
 static const struct qconn_host hosts[] = {
 	[QUIC_CARRIER_TCP] = HOST("TCP"),
 	[QUIC_CARRIER_COMMAND] = HOST("ProxyCommand"),
@@ -486,9 +497,9 @@ watch(struct strio *io, struct ev *ev)
 	return r;
 }
 
-/* Takes via's descriptors over, also on failure. */
+/* Takes via's descriptors and trace over, also on failure. */
 static int
-io_new(struct strio **out, struct ev *ev, struct quic_carrier *via)
+io_new(struct strio **out, struct ev *ev, struct quic_carrier *via, struct quic_trace *trace)
 {
 	struct strio *io = malloc(sizeof(*io));
 	int r;
@@ -496,9 +507,11 @@ io_new(struct strio **out, struct ev *ev, struct quic_carrier *via)
 	*out = io;
 	if (io == NULL) {
 		strio_close(via);
+		quic_trace_free(&trace);
 		return QERR_NOMEM;
 	}
 	memset(io, 0, offsetof(struct strio, rest));
+	io->trace = trace;
 	io->via = *via;
 	via->in = via->out = -1;
 	io->connecting = via->connecting;
@@ -532,7 +545,7 @@ client_on(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg
 	struct strio *io;
 	int r;
 
-	r = io_new(&io, ev, via);
+	r = io_new(&io, ev, via, cfg->trace);
 	if (r != 0)
 		return r;
 	r = qframe_rx_new(&io->rx);
@@ -568,12 +581,18 @@ quic_client_tcp_new(struct tp_conn **out, struct ev *ev, const struct quic_clien
 {
 	struct quic_carrier via = {.kind = QUIC_CARRIER_TCP, .in = -1, .out = -1,
 	    .connecting = true};
-	int r;
+	struct quic_trace *trace = cfg->trace;
+	int r, saved;
 
 	via.path.remote = cfg->remote;
 	r = strio_tcp(&via.in, &via.path.local, &cfg->remote, &cfg->bind, cfg->bind_device);
 	via.out = via.in;
-	return r != 0 ? r : client_on(out, ev, cfg, &via, ops, arg);
+	if (r == 0)
+		return client_on(out, ev, cfg, &via, ops, arg);
+	saved = errno;
+	quic_trace_free(&trace);
+	errno = saved;
+	return r;
 }
 
 int
@@ -586,7 +605,7 @@ strio_server(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *
 	struct strio *io;
 	int r;
 
-	r = io_new(&io, ev, via);
+	r = io_new(&io, ev, via, cfg->trace);
 	if (r != 0) {
 		qframe_rx_free(rx);
 		return r;

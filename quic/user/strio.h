@@ -17,7 +17,7 @@ void strio_tune(int fd);
 void strio_close(struct quic_carrier *via);
 
 /* A server's connection whose first datagram is at first, in rx's buffer: both are used from the loop. Takes via's
- * descriptors and *rx over, also on failure. QERR_*. */
+ * descriptors, *rx and cfg->trace over, also on failure. QERR_*. */
 int strio_server(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
     struct quic_carrier *via, struct qframe_rx **rx, const uint8_t *first, size_t n,
     const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg);

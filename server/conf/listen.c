@@ -13,6 +13,7 @@ struct addrs {
 	size_t n;
 	int family;
 	bool numeric; /* no look-ups, and nothing in the log */
+	const char *option; /* for the log */
 };
 
 static int
@@ -47,7 +48,7 @@ add_host(struct addrs *l, const char *host, const char *port)
 	if ((r = getaddrinfo(host, port, &hints, &list)) != 0) {
 		if (!l->numeric)
 			log_error(
-			    "ListenAddress %s: %s", host != NULL ? host : "*", gai_strerror(r));
+			    "%s %s: %s", l->option, host != NULL ? host : "*", gai_strerror(r));
 		return QERR_NOTFOUND;
 	}
 	r = 0;
@@ -92,7 +93,7 @@ add_written(struct addrs *l, const struct sconf *c, const char *word, const char
 int
 sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **out, size_t *n)
 {
-	struct addrs l = {.family = c->address_family};
+	struct addrs l = {.family = c->address_family, .option = "ListenAddress"};
 	char port[8];
 	size_t i;
 	int r = 0;
@@ -102,6 +103,31 @@ sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **o
 		r = add_ports(&l, c, NULL, port);
 	for (i = 0; i < c->listen.n && r == 0; i++)
 		r = add_written(&l, c, c->listen.v[i], port);
+	if (r != 0) {
+		free(l.v);
+		l.v = NULL;
+		l.n = 0;
+	}
+	*out = l.v;
+	*n = l.n;
+	return r;
+}
+
+int
+sconf_tcp_addrs(const struct sconf *c, struct addr **out, size_t *n)
+{
+	struct addrs l = {.family = c->address_family, .option = "TcpListenAddress"};
+	char *host, *port;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < c->tcp_listen.n && r == 0; i++) {
+		r = sconf_split_tcp(c->tcp_listen.v[i], &host, &port);
+		if (r == 0 && port != NULL)
+			r = add_host(&l, host, port);
+		free(host);
+		free(port);
+	}
 	if (r != 0) {
 		free(l.v);
 		l.v = NULL;

@@ -13,6 +13,7 @@ enum { SCONF_AF_ANY, SCONF_AF_INET, SCONF_AF_INET6 };
 struct sconf {
 	struct strlist ports;            /* "22" */
 	struct strlist listen;           /* as written; resolved by sconf_listen_addrs */
+	struct strlist tcp_listen;       /* likewise; by sconf_tcp_addrs */
 	int address_family;
 	struct strlist host_keys;        /* paths */
 	char *pid_file, *account;        /* account: "UnprivilegedUser" keyword, default qshd */
@@ -69,5 +70,7 @@ int sconf_src_get(struct sconf_src **out, struct rd *r);
 int sconf_dump(struct buf *b, const struct sconf *c);
 /* ListenAddress and Port and AddressFamily to socket addresses, as sshd does; default_port where none is said. QERR_NOTFOUND with a log line for a name that does not resolve. */
 int sconf_listen_addrs(const struct sconf *c, uint16_t default_port, struct addr **out, size_t *n);
+/* TcpListenAddress likewise; none where it is not set. */
+int sconf_tcp_addrs(const struct sconf *c, struct addr **out, size_t *n);
 
 #endif

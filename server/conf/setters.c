@@ -98,6 +98,57 @@ sconf_set_listen(
 	return r != 0 ? r : strlist_add(&c->listen, l->args.v[0]);
 }
 
+static bool
+all_digits(const char *s)
+{
+	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
+}
+
+int
+sconf_split_tcp(const char *word, char **host, char **port)
+{
+	int r;
+
+	*host = *port = NULL;
+	if (strcasecmp(word, "none") == 0)
+		return 0;
+	if (all_digits(word)) {
+		if (!is_port(word))
+			return QERR_FORMAT;
+		return (*port = strdup(word)) != NULL ? 0 : QERR_NOMEM;
+	}
+	r = sconf_split_listen(word, host, port);
+	if (r == 0 && *port == NULL) {
+		free(*host);
+		*host = NULL;
+		return QERR_FORMAT;
+	}
+	return r;
+}
+
+int
+sconf_set_tcp_listen(
+    const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+{
+	struct sconf *c = base;
+	char *host, *port;
+	bool none;
+	int r;
+
+	(void)o;
+	if (one_word(l, why) != 0)
+		return QERR_FORMAT;
+	r = sconf_split_tcp(l->args.v[0], &host, &port);
+	none = r == 0 && port == NULL;
+	free(host);
+	free(port);
+	if (r == QERR_FORMAT)
+		return conf_bad(why,
+		    "\"%.80s\" is not a port, address:port or [address]:port, nor none",
+		    l->args.v[0]);
+	return r != 0 || none ? r : strlist_add(&c->tcp_listen, l->args.v[0]);
+}
+
 int
 sconf_set_host_key(
     const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)

@@ -73,6 +73,8 @@ static const struct conf_opt options[] = {
     {DO("Port", APPEND, ports), .set = sconf_set_port, .flags = CONF_F_EACH | CONF_F_UNIQUE},
     {DO("AddressFamily", ENUM, address_family), .names = family_names, .def = "any"},
     {DO("ListenAddress", APPEND, listen), .set = sconf_set_listen, .dump = sconf_dump_listen},
+    {DO("TcpListenAddress", APPEND, tcp_listen), .set = sconf_set_tcp_listen,
+	.flags = CONF_F_OURS | CONF_F_EACH},
     {DO("HostKey", APPEND, host_keys), .set = sconf_set_host_key, .flags = CONF_F_EACH},
     {DO("PidFile", STRING, pid_file), .flags = CONF_F_NONE},
     {DO("UnprivilegedUser", STRING, account), .def = QSH_ACCOUNT, .flags = CONF_F_OURS},

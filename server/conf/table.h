@@ -20,12 +20,14 @@ struct sconf_src {
 /* setters.c */
 conf_set_fn sconf_set_port, sconf_set_host_key, sconf_set_subsystem,
     sconf_set_startups, sconf_set_user_env, sconf_set_methods, sconf_set_env,
-    sconf_set_listen;
+    sconf_set_listen, sconf_set_tcp_listen;
 conf_check_fn sconf_check_accept_env, sconf_check_user_pattern, sconf_check_absolute;
 conf_dump_fn sconf_dump_startups, sconf_dump_user_env, sconf_dump_methods, sconf_dump_listen;
 /* "host", "host:port", "[host]:port", an IPv6 address: fresh strings, *port NULL where there is none.
  * QERR_FORMAT, QERR_NOMEM. */
 int sconf_split_listen(const char *word, char **host, char **port);
+/* "port", "host:port", "[host]:port": *host NULL for every address; "none": both NULL. QERR_FORMAT, QERR_NOMEM. */
+int sconf_split_tcp(const char *word, char **host, char **port);
 
 /* match.c */
 /* Does a Match line apply? 1, 0. m NULL: only "Match all" does. */

@@ -26,9 +26,13 @@ enum smsg_type {
 	SL_EXPIRED,       /* L>S struct smsg_slot: its address was not validated in time: end it */
 	SL_RESET_KEY,     /* S>L struct smsg_reset_key: the host key is another one, and so is this */
 	SL_ADOPT,         /* S>L 1 fd (listener's end of a LN channel): struct smsg_adopt: of a former listener */
+	SL_TCP_SOCKET,    /* S>L 1 fd (listening TCP socket): struct smsg_addr */
+	SL_DROP_TCP_SOCKET, /* S>L struct smsg_addr */
+	SL_ADMIT_TCP,     /* L>S 1 fd (accepted, unread): struct smsg_slot */
 	/* supervisor - monitor */
 	SM_INIT = 20,     /* S>M once, 1 fd (net's end of the LN channel): struct smsg_minit */
 	SM_AUTHED,        /* M>S once, empty */
+	SM_INIT_STREAM,   /* S>M in place of SM_INIT, 2 fds (a byte stream: to read from, to write to): struct smsg_minit */
 	/* the same over the named socket (regsock.h), when the listener has ended or was restarted */
 	SM_REGISTER,      /* M>S once: struct smsg_register */
 	SM_LISTENER,      /* S>M once, 1 fd (net's end of a new LN channel), empty */
@@ -52,6 +56,7 @@ enum smsg_type {
 	MN_LISTENER,      /* M>N 1 fd (net's end of a new LN channel), empty */
 	MN_KEY_LOG,       /* M>N once, 1 fd (KeyLogFile), empty */
 	MN_QLOG,          /* M>N once, 1 fd (a file in QLogDirectory), empty */
+	MN_INIT_STREAM,   /* M>N in place of MN_INIT, 2 fds (as SM_INIT_STREAM): struct smsg_ninit */
 	/* listener - net */
 	LN_DGRAM = 60,    /* L>N struct smsg_dgram */
 	LN_SEND,          /* N>L struct smsg_dgram: send it from the socket of dgram.path.local */

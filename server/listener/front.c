@@ -363,19 +363,47 @@ retry(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd)
 
 /* MaxStartups. The address is the client's own: it may be told, and logged. */
 static bool
-refuse(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd)
+overfull(struct front *f, const struct tp_path *path, uint64_t now)
 {
 	const struct smsg_limits *l = &f->limits;
 
 	if (!startups_refuse(l, f->starting, randombytes_uniform(100)))
 		return false;
-	if (budget_take(&f->lines, in->now))
+	if (budget_take(&f->lines, now))
 		log_info("refused connection from %s on %s: %u not authenticated yet "
 			 "(MaxStartups %u:%u:%u)",
-		    addr_show(&in->d->path.remote), addr_show(&in->d->path.local), f->starting,
+		    addr_show(&path->remote), addr_show(&path->local), f->starting,
 		    l->startups_begin, l->startups_rate, l->startups_full);
+	return true;
+}
+
+static bool
+refuse(struct front *f, const struct input *in, const ngtcp2_pkt_hd *hd)
+{
+	if (!overfull(f, &in->d->path, in->now))
+		return false;
 	close_initial(f, in, hd, NGTCP2_CONNECTION_REFUSED, "too many connections, try again");
 	return true;
+}
+
+struct slot *
+front_tcp(struct front *f, const struct tp_path *path, uint64_t now)
+{
+	struct quic_cid none = {0};
+	struct slot *s;
+
+	if (overfull(f, path, now))
+		return NULL;
+	if (++f->next_id == 0)
+		f->next_id++;
+	s = slots_add(f->slots, f->next_id, path, &none);
+	if (s == NULL) {
+		log_error("cannot admit a connection: %s", qerr_str(QERR_NOMEM));
+		return NULL;
+	}
+	s->steered = s->validated = true;
+	f->starting++;
+	return s;
 }
 
 /* May a process be started for an address that anybody can have forged? Not while real ones are

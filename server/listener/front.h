@@ -41,6 +41,9 @@ void front_input(struct front *f, const struct smsg_dgram *d, uint64_t now);
 /* A connection says that this one came to it and is not its own; its addresses are claims. */
 void front_foreign(
     struct front *f, struct slot *from, const struct smsg_dgram *d, uint64_t now);
+/* A connection came over TCP, so that its address is its own. Its slot, which has no owner, or NULL: MaxStartups
+ * refuses it, or there is no memory (logged). */
+struct slot *front_tcp(struct front *f, const struct tp_path *path, uint64_t now);
 /* The handshake of a slot is complete. */
 void front_validated(struct front *f, struct slot *s);
 /* The user is known; the process has ended. Unknown numbers are passed over. */

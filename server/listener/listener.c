@@ -16,6 +16,7 @@
 #include "server/listener/listener.h"
 #include "server/listener/lsock.h"
 #include "server/listener/reply.h"
+#include "server/listener/tcp.h"
 #include "server/sandbox/sandbox.h"
 
 enum { PHASE_START = 1, PHASE_SET_UP = 2, PHASE_RUN = 4 };
@@ -24,6 +25,7 @@ struct listener {
 	struct ev *ev;
 	struct ipc *sup;
 	struct lsocks *socks;
+	struct ltcps *tcps;
 	struct front *front;
 	struct ev_timer *expiry;
 	struct buf out; /* a message being built */
@@ -267,6 +269,25 @@ on_datagram(void *arg, const struct smsg_dgram *d)
 	front_input(l->front, d, ev_now(l->ev));
 }
 
+/* Nothing is read from it: that is for the process that serves it. */
+static void
+on_tcp(void *arg, int *fd, const struct tp_path *path)
+{
+	struct listener *l = arg;
+	struct slot *s = front_tcp(l->front, path, ev_now(l->ev));
+	struct smsg_slot m;
+
+	if (s == NULL) {
+		ltcp_refuse(*fd, "too many connections, try again");
+		return;
+	}
+	m = (struct smsg_slot){.slot = s->id};
+	buf_reset(&l->out);
+	if (smsg_put_slot(&l->out, &m) != 0 ||
+	    ipc_send(l->sup, SL_ADMIT_TCP, &l->out, fd, 1) != 0)
+		front_gone(l->front, m.slot);
+}
+
 static void
 on_expiry(void *arg)
 {
@@ -319,6 +340,31 @@ sup_drop_socket(void *ctx, struct rd *body, int *fds)
 
 	(void)fds;
 	return err != 0 ? err : lsocks_drop(l->socks, &m.addr);
+}
+
+static int
+sup_tcp_socket(void *ctx, struct rd *body, int *fds)
+{
+	struct listener *l = ctx;
+	struct smsg_addr m;
+	int err = smsg_get_addr(body, &m);
+
+	if (err != 0)
+		return err;
+	err = ltcps_add(l->tcps, fds[0], &m.addr);
+	fds[0] = -1;
+	return err;
+}
+
+static int
+sup_drop_tcp_socket(void *ctx, struct rd *body, int *fds)
+{
+	struct listener *l = ctx;
+	struct smsg_addr m;
+	int err = smsg_get_addr(body, &m);
+
+	(void)fds;
+	return err != 0 ? err : ltcps_drop(l->tcps, &m.addr);
 }
 
 static int
@@ -421,7 +467,7 @@ sup_go(void *ctx, struct rd *body, int *fds)
 	(void)body;
 	(void)fds;
 	raise_descriptors();
-	if ((err = lsocks_start(l->socks)) != 0 ||
+	if ((err = lsocks_start(l->socks)) != 0 || (err = ltcps_start(l->tcps)) != 0 ||
 	    (err = sandbox_drop(l->drop_to.root, l->drop_to.uid, l->drop_to.gid, 0)) != 0 ||
 	    (err = sandbox_listener()) != 0)
 		return err;
@@ -433,6 +479,9 @@ static const struct ipc_row sup_rows[] = {
     {SL_INIT, "SL_INIT", PHASE_START, 1, 0, sup_init},
     {SL_SOCKET, "SL_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 1, sup_socket},
     {SL_DROP_SOCKET, "SL_DROP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_drop_socket},
+    {SL_TCP_SOCKET, "SL_TCP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 1, sup_tcp_socket},
+    {SL_DROP_TCP_SOCKET, "SL_DROP_TCP_SOCKET", PHASE_SET_UP | PHASE_RUN, 0, 0,
+	sup_drop_tcp_socket},
     {SL_LIMITS, "SL_LIMITS", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_limits},
     {SL_RESET_KEY, "SL_RESET_KEY", PHASE_SET_UP | PHASE_RUN, 0, 0, sup_reset_key},
     {SL_GO, "SL_GO", PHASE_SET_UP, 1, 0, sup_go},
@@ -466,7 +515,8 @@ listener_new(struct listener **out, struct ev *ev, int chan)
 	if ((err = ipc_new(&l->sup, ev, chan, sup_rows, sizeof(sup_rows) / sizeof(sup_rows[0]),
 		 l, sup_closed)) != 0 ||
 	    (err = ev_timer_new(&l->expiry, ev, on_expiry, l)) != 0 ||
-	    (err = lsocks_new(&l->socks, ev, on_datagram, l)) != 0) {
+	    (err = lsocks_new(&l->socks, ev, on_datagram, l)) != 0 ||
+	    (err = ltcps_new(&l->tcps, ev, on_tcp, l)) != 0) {
 		listener_free(&l);
 		return err;
 	}
@@ -485,6 +535,7 @@ listener_free(struct listener **lp)
 	role_log_to(NULL, SL_LOG);
 	front_free(&l->front);
 	lsocks_free(&l->socks);
+	ltcps_free(&l->tcps);
 	ev_timer_free(&l->expiry);
 	ipc_free(&l->sup);
 	buf_free(&l->out);

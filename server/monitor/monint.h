@@ -42,6 +42,7 @@ struct monitor {
 
 	struct smsg_minit init;       /* without what points into the message */
 	bool have_init;
+	bool stream;                  /* the client is at a byte stream, and stays there */
 	uint8_t *host_sk;             /* sodium_malloc; NULL once it has signed */
 	struct pubkey host_key;       /* what users sign over */
 	struct sconf_src *src;

@@ -254,6 +254,8 @@ on_path(void *ctx, struct rd *body, int *fds)
 	struct smsg_path p;
 	if (m->phase == PH_ENDING)
 		return 0;
+	if (m->stream)
+		return QERR_PHASE; /* there is nowhere to go to */
 	int r = smsg_get_path(body, &p);
 	if (r < 0)
 		return r;

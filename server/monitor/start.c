@@ -16,6 +16,8 @@
 #include "server/ipc/udpsock.h"
 #include "server/monitor/monint.h"
 
+enum { PH_SUP_INIT = 1, PH_SUP_DONE = 2 }; /* of the channel to the supervisor */
+
 #define DEAF_S       10 /* longer than any pause of ours */
 #define EMPTY_DIR    QSH_RUNDIR "/empty"
 #define SECRET_LABEL "qsh failure delay"
@@ -104,8 +106,9 @@ net_account(const struct monitor *m, struct smsg_ninit *n)
 	return 0;
 }
 
+/* fds: the channel to the listener or, two, a byte stream. */
 static int
-send_init(struct monitor *m, int listener_fd)
+send_init(struct monitor *m, const int *fds, size_t nfds)
 {
 	char dir[] = EMPTY_DIR, none[] = "";
 	struct smsg_ninit n = {.admit = m->init.admit,
@@ -121,7 +124,7 @@ send_init(struct monitor *m, int listener_fd)
 	buf_init(&b, IPC_BODY_MAX);
 	r = smsg_put_ninit(&b, &n);
 	if (r == 0)
-		r = ipc_send(m->net, MN_INIT, &b, &listener_fd, 1);
+		r = ipc_send(m->net, nfds == 1 ? MN_INIT : MN_INIT_STREAM, &b, fds, nfds);
 	buf_free(&b);
 	return r;
 }
@@ -131,7 +134,7 @@ static int
 send_socket(struct monitor *m)
 {
 	m->steered = m->init.admit.steered;
-	if (m->steered)
+	if (m->steered || m->stream)
 		return 0;
 	int fd = udpsock_connected(&m->init.admit.path);
 	if (fd < 0) {
@@ -164,7 +167,8 @@ send_file(struct monitor *m, uint16_t type, int fd)
 static int
 send_records(struct monitor *m)
 {
-	const struct quic_cid *cid = &m->init.admit.odcid;
+	/* A byte stream has not been looked into yet. */
+	const struct quic_cid *cid = m->stream ? &m->init.admit.cids.v[0] : &m->init.admit.odcid;
 	char peer[512];
 	int fd, r = 0;
 
@@ -181,13 +185,14 @@ send_records(struct monitor *m)
 }
 
 static int
-on_init(void *ctx, struct rd *body, int *fds)
+take_init(struct monitor *m, struct rd *body, const int *fds, size_t nfds)
 {
-	struct monitor *m = ctx;
 	int r = smsg_get_minit(body, &m->init);
 	if (r < 0)
 		return r;
+	ipc_set_phase(m->sup, PH_SUP_DONE);
 	m->have_init = true;
+	m->stream = nfds == 2;
 	role_set_name("qshd-monitor");
 	r = keep_key(m, m->init.host_sk);
 	if (r == 0)
@@ -201,7 +206,7 @@ on_init(void *ctx, struct rd *body, int *fds)
 	m->env.hostkeylen = m->host_key.bloblen;
 	m->env.path = m->init.admit.path;
 	m->env.only_uid = m->init.user_mode ? getuid() : (uid_t)-1;
-	r = send_init(m, fds[0]);
+	r = send_init(m, fds, nfds);
 	if (r == 0)
 		r = send_socket(m);
 	if (r == 0)
@@ -209,8 +214,21 @@ on_init(void *ctx, struct rd *body, int *fds)
 	return r == 0 ? ipc_send(m->net, MN_GO, NULL, NULL, 0) : r;
 }
 
+static int
+on_init(void *ctx, struct rd *body, int *fds)
+{
+	return take_init(ctx, body, fds, 1);
+}
+
+static int
+on_init_stream(void *ctx, struct rd *body, int *fds)
+{
+	return take_init(ctx, body, fds, 2);
+}
+
 static const struct ipc_row sup_rows[] = {
-	{SM_INIT, "SM_INIT", 1, 1, 1, on_init},
+	{SM_INIT, "SM_INIT", PH_SUP_INIT, 1, 1, on_init},
+	{SM_INIT_STREAM, "SM_INIT_STREAM", PH_SUP_INIT, 1, 2, on_init_stream},
 };
 
 /* The supervisor may be restarted; connections live on. */

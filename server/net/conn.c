@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "common/base/str.h"
 #include "common/chan/detach.h"
 #include "server/ipc/role.h"
 #include "server/net/closetext.h"
@@ -24,6 +26,8 @@ net_close(struct net *net, uint64_t code, const char *fmt, ...)
 	va_end(ap);
 	if (net->conn != NULL && !net->over)
 		tp_conn_close(net->conn, code, reason);
+	else if (net->accept != NULL)
+		net_failed(net, reason);
 }
 
 /* ---- SETTINGS ------------------------------------------------------------------ */
@@ -93,6 +97,13 @@ net_start(struct net *net)
 
 	if (grace != 0)
 		ev_timer_at(net->grace, ev_now(net->ev) + grace);
+	if (net->conn != NULL)
+		net_connected(net);
+}
+
+void
+net_connected(struct net *net)
+{
 	/* Without it, a client that has gone would hold its place under MaxStartups for ever. */
 	tp_conn_set_idle(net->conn, NET_IDLE_NS);
 }
@@ -225,6 +236,16 @@ on_closed(void *arg, const struct tp_close *why)
 	say_last(net);
 }
 
+void
+net_failed(struct net *net, const char *why)
+{
+	struct tp_close end = {.by = TP_CLOSED_CARRIER};
+
+	(void)str_vis(end.reason, sizeof(end.reason), why, strlen(why));
+	quic_accept_free(&net->accept);
+	on_closed(net, &end);
+}
+
 const struct tp_conn_ops net_conn_ops = {
 	.handshake_done = on_handshake_done,
 	.early_data_ok = on_early_data_ok,
@@ -248,6 +269,7 @@ net_new(struct net **out, struct ev *ev)
 	net->unused_ns = NET_UNUSED_NS;
 	net->setup.listener_fd = net->setup.socket_fd = -1;
 	net->setup.keys_fd = net->setup.qlog_fd = -1;
+	net->setup.stream[0] = net->setup.stream[1] = -1;
 	buf_init(&net->control.key, WIRE_KEY_MAX);
 	if (ev_timer_new(&net->grace, ev, on_grace, net) < 0 ||
 	    ev_timer_new(&net->unused, ev, on_unused, net) < 0 ||
@@ -270,6 +292,7 @@ net_free(struct net **netp)
 	sessions_free(net);
 	instreams_free(net);
 	control_free(net);
+	quic_accept_free(&net->accept);
 	tp_conn_free(&net->conn);
 	ipc_free(&net->broker);
 	ipc_free(&net->listener);
@@ -285,5 +308,7 @@ net_free(struct net **netp)
 	fd_close(&net->setup.socket_fd);
 	fd_close(&net->setup.keys_fd);
 	fd_close(&net->setup.qlog_fd);
+	fd_close(&net->setup.stream[0]);
+	fd_close(&net->setup.stream[1]);
 	free(net);
 }

@@ -26,10 +26,11 @@ lock_in(struct net *net)
 static int
 start(struct net *net)
 {
-	int fd = net->setup.listener_fd, r;
+	int fd = net->setup.listener_fd, r = 0;
 
 	net->setup.listener_fd = -1;
-	r = lstlink_open(net, fd);
+	if (!net->setup.is_stream)
+		r = lstlink_open(net, fd);
 	if (r == 0)
 		r = quichost_start(net);
 	if (r < 0) {

@@ -20,17 +20,14 @@ enum {
 /* ---- before the sandbox ------------------------------------------------------------ */
 
 static int
-on_init(void *ctx, struct rd *body, int *fds)
+take_init(struct net *net, struct rd *body)
 {
-	struct net *net = ctx;
 	int r = smsg_get_ninit(body, &net->setup.init);
 
 	if (r < 0)
 		return r;
 	net->setup.have_init = true;
 	role_set_name("qshd-net");
-	net->setup.listener_fd = fds[0];
-	fds[0] = -1;
 	log_set_level((enum log_level)net->setup.init.log_level);
 	ipc_set_phase(net->monitor, PHASE_SETUP);
 	return 0;
@@ -57,6 +54,34 @@ on_qlog(void *ctx, struct rd *body, int *fds)
 }
 
 static int
+on_init(void *ctx, struct rd *body, int *fds)
+{
+	struct net *net = ctx;
+	int r = take_init(net, body);
+
+	if (r == 0) {
+		net->setup.listener_fd = fds[0];
+		fds[0] = -1;
+	}
+	return r;
+}
+
+static int
+on_init_stream(void *ctx, struct rd *body, int *fds)
+{
+	struct net *net = ctx;
+	int r = take_init(net, body);
+
+	if (r == 0) {
+		net->setup.is_stream = true;
+		net->setup.stream[0] = fds[0];
+		net->setup.stream[1] = fds[1];
+		fds[0] = fds[1] = -1;
+	}
+	return r;
+}
+
+static int
 on_go(void *ctx, struct rd *body, int *fds)
 {
 	struct net *net = ctx;
@@ -76,6 +101,10 @@ on_socket(void *ctx, struct rd *body, int *fds)
 	struct smsg_path m;
 	int r = smsg_get_path(body, &m);
 
+	if (r == 0 && net->setup.is_stream) {
+		smsg_free_path(&m);
+		return QERR_PHASE;
+	}
 	if (r < 0)
 		return r;
 	if (net->conn == NULL) {
@@ -158,6 +187,7 @@ on_listener(void *ctx, struct rd *body, int *fds)
 
 static const struct ipc_row rows[] = {
 	{MN_INIT, "MN_INIT", PHASE_INIT, 1, 1, on_init},
+	{MN_INIT_STREAM, "MN_INIT_STREAM", PHASE_INIT, 1, 2, on_init_stream},
 	{MN_SOCKET, "MN_SOCKET", PHASE_SETUP | PHASE_RUN, 0, 1, on_socket},
 	{MN_KEY_LOG, "MN_KEY_LOG", PHASE_SETUP, 1, 1, on_key_log},
 	{MN_QLOG, "MN_QLOG", PHASE_SETUP, 1, 1, on_qlog},

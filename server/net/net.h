@@ -28,6 +28,8 @@ struct net_setup {
 	bool have_init, go;
 	int listener_fd, socket_fd; /* -1: none */
 	int keys_fd, qlog_fd;       /* records (quic/trace.h) */
+	int stream[2];              /* a byte stream in place of both, to read from and to write to */
+	bool is_stream;
 };
 
 struct control {
@@ -41,6 +43,7 @@ struct net {
 	struct ev *ev;
 	struct ipc *monitor, *listener, *broker; /* NULL: not there, or ended */
 	struct tp_conn *conn;
+	struct quic_accept *accept;  /* a byte stream on which nothing has come yet: no conn then */
 	struct net_setup setup;
 	struct ev_timer *grace, *unused, *last; /* last: MN_CLOSED is tried again */
 	uint64_t unused_ns;          /* NET_UNUSED_NS; tests have less time */
@@ -65,8 +68,12 @@ struct net {
 int net_new(struct net **out, struct ev *ev);
 void net_free(struct net **net);
 extern const struct tp_conn_ops net_conn_ops; /* argument: struct net */
-/* Starts the clocks; net->conn and net->monitor are there. */
+/* Starts the clocks; net->monitor and, but on a byte stream, net->conn are there. */
 void net_start(struct net *net);
+/* net->conn has come about on the byte stream. */
+void net_connected(struct net *net);
+/* It has not, and will not. */
+void net_failed(struct net *net, const char *why);
 /* Closes the connection; the reason goes to the client and, by MN_CLOSED, to the log. */
 void net_close(struct net *net, uint64_t code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -36,6 +36,43 @@ host_path_validated(void *arg, const struct tp_path *path)
 	monlink_path(arg, path);
 }
 
+static void
+on_accepted(void *arg, struct tp_conn *c, const char *why)
+{
+	struct net *net = arg;
+
+	if (c == NULL) {
+		net_failed(net, why);
+		return;
+	}
+	quic_accept_free(&net->accept);
+	net->conn = c;
+	net_connected(net);
+}
+
+static bool
+is_socket(int fd)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
+}
+
+static int
+start_stream(struct net *net, const struct quic_server_cfg *cfg,
+    const struct quic_server_host *host)
+{
+	struct quic_carrier via = {.in = net->setup.stream[0], .out = net->setup.stream[1],
+	    .path = cfg->path};
+
+	via.kind = via.path.remote.len != 0 && is_socket(via.out) ? QUIC_CARRIER_TCP :
+								    QUIC_CARRIER_STDIO;
+	net->setup.stream[0] = net->setup.stream[1] = -1;
+	return quic_accept_new(&net->accept, net->ev, cfg, &via, host, &net_conn_ops, on_accepted,
+	    net);
+}
+
 int
 quichost_start(struct net *net)
 {
@@ -70,6 +107,8 @@ quichost_start(struct net *net)
 		fd_close(&cfg.fd);
 		return r;
 	}
+	if (net->setup.is_stream)
+		return start_stream(net, &cfg, &host);
 	r = quic_server_new(&net->conn, net->ev, &cfg, &host, &net_conn_ops, net);
 	if (r < 0)
 		return r;

@@ -10,6 +10,7 @@
 #ifdef HAVE_SECCOMP
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -63,7 +64,10 @@ static const struct option set_options[] = {
 	{IPPROTO_IP, IP_PKTINFO},
 	{IPPROTO_IPV6, IPV6_TCLASS}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
 	{IPPROTO_IPV6, IPV6_RECVTCLASS}, {IPPROTO_IPV6, IPV6_RECVPKTINFO},
-	{IPPROTO_IPV6, IPV6_DONTFRAG},
+	{IPPROTO_IPV6, IPV6_DONTFRAG}, {IPPROTO_TCP, TCP_NODELAY},
+#ifdef TCP_NOTSENT_LOWAT
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+#endif
 #ifdef UDP_GRO
 	{IPPROTO_UDP, UDP_SEGMENT}, {IPPROTO_UDP, UDP_GRO},
 #endif
@@ -185,8 +189,11 @@ allow_common(scmp_filter_ctx ctx)
 static int
 allow_listener(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(
+	int err = seccomp_rule_add(
 	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
+
+	/* Only on sockets that listen already: it can make none. */
+	return err != 0 ? err : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(accept4), 0);
 }
 
 static int

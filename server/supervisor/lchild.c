@@ -45,6 +45,18 @@ on_admit(void *ctx, struct rd *body, int *fds)
 }
 
 static int
+on_admit_tcp(void *ctx, struct rd *body, int *fds)
+{
+	struct lchild *l = ctx;
+	struct smsg_slot m;
+	int err = smsg_get_slot(body, &m);
+
+	if (err == 0)
+		l->ops->admit_tcp(l->arg, m.slot, &fds[0]);
+	return err;
+}
+
+static int
 on_expired(void *ctx, struct rd *body, int *fds)
 {
 	struct lchild *l = ctx;
@@ -77,6 +89,7 @@ on_closed(void *ctx, int err)
 static const struct ipc_row rows[] = {
     {SL_READY, "SL_READY", PHASE_START, 1, 0, on_ready},
     {SL_ADMIT, "SL_ADMIT", PHASE_RUN, 0, 1, on_admit},
+    {SL_ADMIT_TCP, "SL_ADMIT_TCP", PHASE_RUN, 0, 1, on_admit_tcp},
     {SL_EXPIRED, "SL_EXPIRED", PHASE_RUN, 0, 0, on_expired},
     {SL_LOG, "SL_LOG", PHASE_START | PHASE_RUN, 0, 0, on_log},
 };
@@ -94,11 +107,11 @@ send_out(struct lchild *l, uint16_t type, int built, const int *fd)
 }
 
 static int
-send_socket(struct lchild *l, const struct sock *s)
+send_socket(struct lchild *l, uint16_t type, const struct sock *s)
 {
 	const struct smsg_addr m = {.addr = s->addr};
 
-	return send_out(l, SL_SOCKET, smsg_put_addr(&l->out, &m), &s->fd);
+	return send_out(l, type, smsg_put_addr(&l->out, &m), &s->fd);
 }
 
 static int
@@ -107,7 +120,7 @@ send_start(struct lchild *l, const struct smsg_linit *init, const struct sockets
 	int err = send_out(l, SL_INIT, smsg_put_linit(&l->out, init), NULL);
 
 	for (size_t i = 0; i < socks->n && err == 0; i++)
-		err = send_socket(l, &socks->v[i]);
+		err = send_socket(l, SL_SOCKET, &socks->v[i]);
 	return err != 0 ? err : ipc_send(l->ipc, SL_GO, NULL, NULL, 0);
 }
 
@@ -191,7 +204,7 @@ lchild_adopt(struct lchild *l, const struct smsg_adopt *m, int fd)
 void
 lchild_add_socket(struct lchild *l, const struct sock *s)
 {
-	(void)send_socket(l, s);
+	(void)send_socket(l, SL_SOCKET, s);
 }
 
 void
@@ -210,6 +223,20 @@ lchild_reset_key(struct lchild *l, const uint8_t key[32])
 	memcpy(m.key, key, sizeof(m.key));
 	(void)send_out(l, SL_RESET_KEY, smsg_put_reset_key(&l->out, &m), NULL);
 	smsg_free_reset_key(&m);
+}
+
+void
+lchild_add_tcp(struct lchild *l, const struct sock *s)
+{
+	(void)send_socket(l, SL_TCP_SOCKET, s);
+}
+
+void
+lchild_drop_tcp(struct lchild *l, const struct addr *a)
+{
+	const struct smsg_addr m = {.addr = *a};
+
+	(void)send_out(l, SL_DROP_TCP_SOCKET, smsg_put_addr(&l->out, &m), NULL);
 }
 
 void

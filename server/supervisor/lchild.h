@@ -21,6 +21,8 @@ struct lchild_ops {
 	void (*expired)(void *arg, uint32_t slot);
 	/* The channel is over: it is dying. lchild_free may be called. */
 	void (*gone)(void *arg, int err);
+	/* As admit, of one that came over TCP; *fd is the connection. */
+	void (*admit_tcp)(void *arg, uint32_t slot, int *fd);
 };
 
 /* Starts it and sends it everything up to SL_GO. 0, or QERR_* with a log line. */
@@ -38,6 +40,8 @@ int lchild_adopt(struct lchild *l, const struct smsg_adopt *m, int fd);
 void lchild_add_socket(struct lchild *l, const struct sock *s);
 void lchild_drop_socket(struct lchild *l, const struct addr *a);
 void lchild_reset_key(struct lchild *l, const uint8_t key[32]);
+void lchild_add_tcp(struct lchild *l, const struct sock *s);
+void lchild_drop_tcp(struct lchild *l, const struct addr *a);
 void lchild_limits(struct lchild *l, const struct smsg_limits *m);
 
 #endif

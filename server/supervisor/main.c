@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/ev/ev.h"
 #include "server/ipc/role.h"
+#include "server/supervisor/inetd.h"
 #include "server/supervisor/notify.h"
 #include "server/supervisor/options.h"
 #include "server/supervisor/rundir.h"
@@ -70,13 +71,15 @@ static int
 serve(const struct options *o, struct setup **setup)
 {
 	struct smsg_linit keys = {0};
-	struct supervisor_start start = {.options = o, .keys = &keys, .ready = -1};
+	struct supervisor_start start = {.options = o, .keys = &keys, .ready = -1, .tcp = {.tcp = true}};
 	char *rundir = NULL;
 	int err, status = EXIT_FATAL;
 
 	if (rundir_open(&rundir, (*setup)->user_mode) != 0 || rundir_keys(rundir, &keys) != 0 ||
 	    sockets_bind_all(
-		&start.sockets, (*setup)->listen, (*setup)->nlisten, BIND_PATIENCE) != 0)
+		&start.sockets, (*setup)->listen, (*setup)->nlisten, BIND_PATIENCE) != 0 ||
+	    ((*setup)->ntcp_listen > 0 && sockets_bind_all(&start.tcp, (*setup)->tcp_listen,
+					      (*setup)->ntcp_listen, BIND_PATIENCE) != 0))
 		goto out;
 	if (!o->foreground && (err = daemon_fork(&start.ready, &status)) != 0) {
 		if (err < 0)
@@ -89,6 +92,7 @@ serve(const struct options *o, struct setup **setup)
 	status = run(&start);
 out:
 	sockets_free(&start.sockets);
+	sockets_free(&start.tcp);
 	setup_free(&start.setup);
 	sodium_memzero(&keys, sizeof(keys));
 	free(rundir);
@@ -108,6 +112,8 @@ act(const struct options *o)
 		status = setup_dump(setup, o) == 0 ? 0 : EXIT_FATAL;
 	else if (o->test)
 		status = 0;
+	else if (o->inetd)
+		status = inetd_run(setup, o);
 	else
 		status = serve(o, &setup);
 	setup_free(&setup);

@@ -166,7 +166,7 @@ static const struct ipc_row rows[] = {
 };
 
 static int
-send_init(struct ipc *ipc, const struct smsg_minit *init, int fd)
+send_init(struct ipc *ipc, const struct smsg_minit *init, const int *fds, size_t nfds)
 {
 	struct buf b;
 	int err;
@@ -174,14 +174,14 @@ send_init(struct ipc *ipc, const struct smsg_minit *init, int fd)
 	buf_init_secret(&b, IPC_BODY_MAX);
 	err = smsg_put_minit(&b, init);
 	if (err == 0)
-		err = ipc_send(ipc, SM_INIT, &b, &fd, 1);
+		err = ipc_send(ipc, nfds == 1 ? SM_INIT : SM_INIT_STREAM, &b, fds, nfds);
 	buf_free(&b);
 	return err;
 }
 
 int
-mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init, int fd,
-    bool keep_stderr)
+mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_minit *init,
+    const int *fds, size_t nfds, bool keep_stderr)
 {
 	struct mchild *c = calloc(1, sizeof(*c));
 	int chan = -1, err = QERR_NOMEM;
@@ -198,7 +198,7 @@ mchildren_start(struct mchildren *m, uint64_t generation, const struct smsg_mini
 	}
 	err = ipc_new(&c->ipc, m->ev, chan, rows, sizeof(rows) / sizeof(rows[0]), c, on_closed);
 	if (err == 0)
-		err = send_init(c->ipc, init, fd);
+		err = send_init(c->ipc, init, fds, nfds);
 	if (err != 0)
 		goto fail; /* it ends as its channel does, and is reaped as nobody's */
 	c->next = m->first;
@@ -245,6 +245,13 @@ mchildren_authed(struct mchildren *m, pid_t pid)
 
 	if (c != NULL)
 		c->authed = true;
+}
+
+void
+mchildren_end(struct mchildren *m)
+{
+	for (struct mchild *c = m->first; c != NULL; c = c->next)
+		(void)kill(c->pid, SIGTERM);
 }
 
 bool

@@ -11,7 +11,7 @@
 #include "server/supervisor/options.h"
 
 #define USAGE                                                                                  \
-	"usage: qshd [-46DdeqTtV] [-C name=value,...] [-E log_file] [-f config_file] "         \
+	"usage: qshd [-46DdeiqTtV] [-C name=value,...] [-E log_file] [-f config_file] "         \
 	"[-h host_key_file] [-o option] [-p port]"
 
 /* The daemon leaves its directory, and reads its files again later. */
@@ -101,6 +101,9 @@ take(struct options *o, int c, const char *arg)
 		return absolute(&o->config, arg);
 	case 'h':
 		return add_host_key(o, arg);
+	case 'i':
+		o->inetd = true;
+		return 0;
 	case 'o':
 		return strlist_add(&o->overrides, arg);
 	case 'p':
@@ -130,7 +133,7 @@ options_parse(struct options *o, int argc, char **argv)
 	memset(o, 0, sizeof(*o));
 	o->family = -1;
 	opterr = 0;
-	while (err == 0 && (c = getopt(argc, argv, ":46C:DE:TVdef:h:o:p:qt")) != -1) {
+	while (err == 0 && (c = getopt(argc, argv, ":46C:DE:TVdef:h:io:p:qt")) != -1) {
 		if (c == ':')
 			log_error("option -%c needs an argument; " USAGE, optopt);
 		else if (c == '?')

@@ -11,6 +11,7 @@
 struct options {
 	bool test, dump, version; /* -t -T -V */
 	bool foreground;	  /* -D -d */
+	bool inetd;		  /* -i */
 	bool log_stderr, quiet;	  /* -e -d, -q */
 	unsigned debug;		  /* how many -d */
 	int family;		  /* SCONF_AF_*; -1: as configured */

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/ipc/ipc.h"
@@ -109,6 +111,8 @@ load(struct setup *s, const struct options *o, bool make_key)
 		err = QERR_NOTFOUND;
 	}
 	if (err == 0)
+		err = sconf_tcp_addrs(s->conf, &s->tcp_listen, &s->ntcp_listen);
+	if (err == 0)
 		err = hostkey_load(&s->host_key, &s->host_key_path, s->conf,
 		    sconf_src_is_sshds(s->src) && o->host_keys.n == 0, s->user_mode, make_key);
 	return err;
@@ -133,6 +137,31 @@ setup_load(struct setup **out, const struct options *o, bool user_mode, bool mak
 }
 
 void
+setup_minit(const struct setup *s, const struct options *o, struct smsg_minit *m)
+{
+	*m = (struct smsg_minit){
+	    .host_sk = {s->host_key.sk, 64},
+	    .config = {buf_data(&s->config), buf_len(&s->config)},
+	    .user_mode = s->user_mode,
+	    .log_stderr = o->log_stderr,
+	    .log_level = (uint8_t)s->level,
+	    .log_file = o->log_file,
+	    .account = s->conf->account,
+	    .debug = o->debug > 0,
+	};
+}
+
+void
+setup_stream_admit(struct smsg_admit *m, struct quic_cid *cid)
+{
+	memset(cid, 0, sizeof(*cid));
+	cid->len = QUIC_CID_LEN;
+	randombytes_buf(cid->id, cid->len);
+	randombytes_buf(cid->reset, sizeof(cid->reset));
+	*m = (struct smsg_admit){.validated = 1, .steered = 1, .cids = {.v = cid, .n = 1}};
+}
+
+void
 setup_free(struct setup **sp)
 {
 	struct setup *s = *sp;
@@ -143,6 +172,7 @@ setup_free(struct setup **sp)
 	sconf_src_free(&s->src);
 	buf_free(&s->config);
 	free(s->listen);
+	free(s->tcp_listen);
 	privkey_free(&s->host_key);
 	free(s->host_key_path);
 	free(s);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/keys/keys.h"
 #include "server/conf/sconf.h"
+#include "server/ipc/msgs.h"
 #include "server/supervisor/options.h"
 
 #define SETUP_PORT	22
@@ -20,6 +21,8 @@ struct setup {
 	struct buf config;  /* src as bytes, for monitors */
 	struct addr *listen;
 	size_t nlisten;
+	struct addr *tcp_listen; /* none unless TcpListenAddress says so */
+	size_t ntcp_listen;
 	enum log_level level;
 	uid_t uid; /* the account of the processes on the network; 0 in user mode */
 	gid_t gid;
@@ -29,6 +32,11 @@ struct setup {
 
 /* make_key: make a host key where there is none. 0, or QERR_* with a log line. */
 int setup_load(struct setup **out, const struct options *o, bool user_mode, bool make_key);
+/* What a monitor is told but for the admission; borrows from s and o. */
+void setup_minit(const struct setup *s, const struct options *o, struct smsg_minit *m);
+/* The admission of a connection over a byte stream, but for slot and path; its process finds the rest in the stream. cid: memory
+ * for its connection ID. */
+void setup_stream_admit(struct smsg_admit *m, struct quic_cid *cid);
 void setup_free(struct setup **s);
 /* -T: the configuration as it is for the connection that -C describes, on standard output. 0,
  * or QERR_* with a log line. */

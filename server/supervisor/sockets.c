@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "server/ipc/tcpsock.h"
 #include "server/ipc/udpsock.h"
 #include "server/supervisor/sockets.h"
 
@@ -71,13 +72,13 @@ has_rival(int fd, const struct addr *a)
 }
 
 static int
-bind_once(const struct addr *a)
+bind_once(const struct addr *a, bool tcp)
 {
-	int fd = udpsock_listen(a);
+	int fd = tcp ? tcpsock_listen(a) : udpsock_listen(a);
 
 	if (fd < 0)
 		return errno == EADDRINUSE ? QERR_EXISTS : QERR_SYS;
-	if (has_rival(fd, a)) {
+	if (!tcp && has_rival(fd, a)) {
 		fd_close(&fd);
 		return QERR_EXISTS;
 	}
@@ -85,22 +86,24 @@ bind_once(const struct addr *a)
 }
 
 static void
-say_why(const struct addr *a, int err)
+say_why(const struct addr *a, bool tcp, int err)
 {
-	const char *advice = "";
+	const char *advice = "", *how = tcp ? "TCP " : "";
 
 	if (err == QERR_EXISTS) {
 		log_error(
-		    "cannot listen on %s: the address is in use: stop what uses it (another "
-		    "qshd?), or say another Port",
-		    addr_show(a));
+		    "cannot listen on %s%s: the address is in use: stop what uses it (another "
+		    "qshd?), or say another %s",
+		    how, addr_show(a), tcp ? "TcpListenAddress" : "Port");
 		return;
 	}
 	if (errno == EACCES && addr_port(a) < 1024)
-		advice = ": ports below 1024 need root, choose another with -p";
+		advice = tcp ? ": ports below 1024 need root, choose another" :
+			       ": ports below 1024 need root, choose another with -p";
 	else if (errno == EADDRNOTAVAIL)
-		advice = ": no interface has this address, check ListenAddress";
-	log_error("cannot listen on %s: %s%s", addr_show(a), qerr_str(QERR_SYS), advice);
+		advice = tcp ? ": no interface has this address, check TcpListenAddress" :
+			       ": no interface has this address, check ListenAddress";
+	log_error("cannot listen on %s%s: %s%s", how, addr_show(a), qerr_str(QERR_SYS), advice);
 }
 
 static bool
@@ -117,14 +120,14 @@ sockets_bind(struct sockets *s, const struct addr *a, uint64_t patience)
 	struct sock *v;
 	int fd;
 
-	while ((fd = bind_once(a)) == QERR_EXISTS && patience >= RETRY_NS) {
+	while ((fd = bind_once(a, s->tcp)) == QERR_EXISTS && patience >= RETRY_NS) {
 		patience -= RETRY_NS;
 		(void)nanosleep(&pause, NULL);
 	}
 	if (fd == QERR_SYS && family_missing(a))
 		return QERR_UNSUPPORTED;
 	if (fd < 0) {
-		say_why(a, fd);
+		say_why(a, s->tcp, fd);
 		return fd;
 	}
 	v = reallocarray(s->v, s->n + 1, sizeof(*v));

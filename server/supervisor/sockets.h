@@ -15,6 +15,7 @@ struct sock {
 struct sockets {
 	struct sock *v;
 	size_t n;
+	bool tcp; /* set by the caller; else UDP */
 };
 
 /* Binds one and appends it. patience: how long (ns) an address may still be held by a qshd that

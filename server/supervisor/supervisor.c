@@ -13,6 +13,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "server/ipc/tcpsock.h"
 #include "server/supervisor/adopt.h"
 #include "server/supervisor/lchild.h"
 #include "server/supervisor/mchild.h"
@@ -32,7 +33,7 @@ struct supervisor {
 	struct ev *ev;
 	const struct options *options;
 	struct setup *setup;
-	struct sockets socks;
+	struct sockets socks, tcp;
 	struct smsg_linit keys;
 	char *run_dir, *empty_dir;
 	int ready_fd;
@@ -103,6 +104,7 @@ stop(struct supervisor *s, int status)
 	/* Before the port: the next qshd has its own of that name as soon as it has the port. */
 	adopters_free(&s->adopters);
 	sockets_free(&s->socks);
+	sockets_free(&s->tcp);
 	/* The port is to be free when we are gone. */
 	if (s->listener_pid > 0)
 		ev_timer_at(s->give_up, ev_now(s->ev) + STOP_PATIENCE);
@@ -122,16 +124,25 @@ announce_line(const struct supervisor *s, const char *line)
 }
 
 static void
-announce(const struct supervisor *s)
+announce_sockets(const struct supervisor *s, const struct sockets *socks)
 {
-	char *fp = pubkey_fingerprint(&s->setup->host_key.pub, "sha256"), *line;
+	for (size_t i = 0; i < socks->n; i++) {
+		char *line = str_printf("listening on %s%s", socks->tcp ? "TCP " : "",
+		    addr_show(&socks->v[i].addr));
 
-	for (size_t i = 0; i < s->socks.n; i++) {
-		line = str_printf("listening on %s", addr_show(&s->socks.v[i].addr));
 		if (line != NULL)
 			announce_line(s, line);
 		free(line);
 	}
+}
+
+static void
+announce(const struct supervisor *s)
+{
+	char *fp = pubkey_fingerprint(&s->setup->host_key.pub, "sha256"), *line;
+
+	announce_sockets(s, &s->tcp);
+	announce_sockets(s, &s->socks);
 	line = str_printf("host key %s %s (%s)", pubkey_short_type(&s->setup->host_key.pub),
 	    fp != NULL ? fp : "", s->setup->host_key_path);
 	if (line != NULL)
@@ -199,6 +210,16 @@ refuse(struct supervisor *s, uint32_t slot)
 		lchild_slot_gone(s->listener, slot);
 }
 
+static bool
+may_start(const struct supervisor *s)
+{
+	if (mchildren_starting(s->monitors) <
+	    s->setup->conf->startups_full + UNVALIDATED_MAX)
+		return true;
+	log_error("the listener admits more connections than it may: one is refused");
+	return false;
+}
+
 /* A listener that was taken over must not have root bind what it likes, nor start what it
  * likes. */
 static bool
@@ -210,41 +231,68 @@ plausible(const struct supervisor *s, const struct smsg_admit *m)
 		    "the listener admits a connection to where nobody listens: it is refused");
 		return false;
 	}
-	if (mchildren_starting(s->monitors) >=
-	    s->setup->conf->startups_full + UNVALIDATED_MAX) {
-		log_error("the listener admits more connections than it may: one is refused");
+	return may_start(s);
+}
+
+static bool
+plausible_tcp(const struct supervisor *s, int fd, struct tp_path *path)
+{
+	if (tcpsock_path(fd, path) != 0)
+		return false; /* it has gone already */
+	if (!sockets_cover(&s->tcp, &path->local)) {
+		log_error("the listener admits a TCP connection to where nobody listens: it is refused");
 		return false;
 	}
-	return true;
+	return may_start(s);
+}
+
+static bool
+debug_is_busy(struct supervisor *s)
+{
+	bool busy = s->options->debug > 0 && s->served;
+
+	if (busy)
+		log_debug("debug mode serves one connection: another one is refused");
+	s->served = true;
+	return busy;
+}
+
+/* fds: as mchildren_start has them. */
+static int
+start_monitor(struct supervisor *s, const struct smsg_admit *m, const int *fds, size_t nfds)
+{
+	struct smsg_minit init;
+
+	setup_minit(s->setup, s->options, &init);
+	init.admit = *m;
+	if (nfds == 1 && s->adopters != NULL) /* a byte stream needs no listener */
+		init.run_dir = s->run_dir;
+	return mchildren_start(
+	    s->monitors, s->generation, &init, fds, nfds, s->options->log_stderr);
 }
 
 static void
 on_admit(void *arg, const struct smsg_admit *m, int *fd)
 {
 	struct supervisor *s = arg;
-	const struct setup *set = s->setup;
-	const struct smsg_minit init = {
-	    .admit = *m,
-	    .host_sk = {set->host_key.sk, 64},
-	    .config = {buf_data(&set->config), buf_len(&set->config)},
-	    .user_mode = set->user_mode,
-	    .log_stderr = s->options->log_stderr,
-	    .log_level = (uint8_t)set->level,
-	    .log_file = s->options->log_file,
-	    .account = set->conf->account,
-	    .run_dir = s->adopters != NULL ? s->run_dir : NULL,
-	    .debug = s->options->debug > 0,
-	};
 
-	if (s->options->debug > 0 && s->served) {
-		log_debug("debug mode serves one connection: another one is refused");
+	if (debug_is_busy(s) || !plausible(s, m) || start_monitor(s, m, fd, 1) != 0)
 		refuse(s, m->slot);
-		return;
-	}
-	s->served = true;
-	if (!plausible(s, m) || mchildren_start(s->monitors, s->generation, &init, *fd,
-				    s->options->log_stderr) != 0)
-		refuse(s, m->slot);
+}
+
+/* What the listener says of it does not count: its addresses are the kernel's. */
+static void
+on_admit_tcp(void *arg, uint32_t slot, int *fd)
+{
+	struct supervisor *s = arg;
+	const int fds[2] = {*fd, *fd};
+	struct smsg_admit m;
+	struct quic_cid cid;
+
+	setup_stream_admit(&m, &cid);
+	m.slot = slot;
+	if (debug_is_busy(s) || !plausible_tcp(s, *fd, &m.path) || start_monitor(s, &m, fds, 2) != 0)
+		refuse(s, slot);
 }
 
 static void
@@ -294,6 +342,7 @@ on_gone(void *arg, int err)
 static const struct lchild_ops listener_ops = {
     .ready = on_ready,
     .admit = on_admit,
+    .admit_tcp = on_admit_tcp,
     .expired = on_expired,
     .gone = on_gone,
 };
@@ -315,6 +364,8 @@ start_listener(struct supervisor *s)
 	    s->options->log_stderr || s->options->foreground, &listener_ops, s);
 	if (err == 0)
 		s->listener_pid = lchild_pid(s->listener);
+	for (size_t i = 0; i < s->tcp.n && err == 0; i++)
+		lchild_add_tcp(s->listener, &s->tcp.v[i]);
 	sodium_memzero(&init, sizeof(init));
 	return err;
 }
@@ -437,33 +488,47 @@ on_stop(void *arg, int signo)
 	stop(s, 0);
 }
 
-/* New addresses first: a port that only moves from one to another is never without. */
 static void
-rebind(struct supervisor *s, const struct setup *new)
+add_socket(struct supervisor *s, struct sockets *socks, const struct addr *a)
 {
-	for (size_t i = 0; i < new->nlisten; i++) {
-		if (sockets_find(&s->socks, &new->listen[i]) != NULL ||
-		    sockets_bind(&s->socks, &new->listen[i], REBIND_PATIENCE) != 0)
-			continue;
-		if (s->listener != NULL)
-			lchild_add_socket(s->listener, &s->socks.v[s->socks.n - 1]);
-		log_info("listening on %s", addr_show(&new->listen[i]));
-	}
-	for (size_t i = s->socks.n; i-- > 0;) {
-		struct sock *old = &s->socks.v[i];
+	const struct sock *new;
+
+	if (sockets_find(socks, a) != NULL || sockets_bind(socks, a, REBIND_PATIENCE) != 0)
+		return;
+	new = &socks->v[socks->n - 1];
+	if (s->listener != NULL && socks->tcp)
+		lchild_add_tcp(s->listener, new);
+	else if (s->listener != NULL)
+		lchild_add_socket(s->listener, new);
+	log_info("listening on %s%s", socks->tcp ? "TCP " : "", addr_show(a));
+}
+
+static void
+drop_socket(struct supervisor *s, struct sockets *socks, struct sock *old)
+{
+	log_info("no longer listening on %s%s", socks->tcp ? "TCP " : "", addr_show(&old->addr));
+	if (s->listener != NULL && socks->tcp)
+		lchild_drop_tcp(s->listener, &old->addr);
+	else if (s->listener != NULL)
+		lchild_drop_socket(s->listener, &old->addr);
+	sockets_drop(socks, old);
+}
+
+/* New addresses first: a port that only moves from one to another is never without. keep: so many stay, whatever failed. */
+static void
+rebind(struct supervisor *s, struct sockets *socks, const struct addr *v, size_t n, size_t keep)
+{
+	for (size_t i = 0; i < n; i++)
+		add_socket(s, socks, &v[i]);
+	for (size_t i = socks->n; i-- > 0;) {
+		struct sock *old = &socks->v[i];
 		bool wanted = false;
 
-		for (size_t k = 0; k < new->nlisten && !wanted; k++)
-			wanted = addr_equal(&old->addr, &new->listen[k]);
-		if (wanted || s->socks.n == 1) /* never none, whatever failed above */
-			continue;
-		log_info("no longer listening on %s", addr_show(&old->addr));
-		if (s->listener != NULL)
-			lchild_drop_socket(s->listener, &old->addr);
-		sockets_drop(&s->socks, old);
+		for (size_t k = 0; k < n && !wanted; k++)
+			wanted = addr_equal(&old->addr, &v[k]);
+		if (!wanted && socks->n > keep)
+			drop_socket(s, socks, old);
 	}
-	if (s->adopters != NULL)
-		adopters_listen(s->adopters, &s->socks);
 }
 
 static void
@@ -502,7 +567,10 @@ reload(struct supervisor *s, struct setup *new)
 		old->host_key_path = path;
 	}
 	s->setup = new;
-	rebind(s, new);
+	rebind(s, &s->socks, new->listen, new->nlisten, 1);
+	rebind(s, &s->tcp, new->tcp_listen, new->ntcp_listen, 0);
+	if (s->adopters != NULL)
+		adopters_listen(s->adopters, &s->socks);
 	fill_limits(s, &limits);
 	if (s->listener != NULL)
 		lchild_limits(s->listener, &limits);
@@ -566,17 +634,19 @@ supervisor_new(struct supervisor **out, struct ev *ev, struct supervisor_start *
 	if (s == NULL) {
 		setup_free(&start->setup);
 		sockets_free(&start->sockets);
+		sockets_free(&start->tcp);
 		goto fail;
 	}
 	s->ev = ev;
 	s->options = start->options;
 	s->setup = start->setup;
 	s->socks = start->sockets;
+	s->tcp = start->tcp;
 	s->keys = *start->keys;
 	s->ready_fd = start->ready;
 	s->status = EXIT_FATAL;
 	start->setup = NULL;
-	start->sockets = (struct sockets){0};
+	start->sockets = start->tcp = (struct sockets){0};
 	if ((s->run_dir = str_printf("%s", start->rundir)) == NULL ||
 	    (s->empty_dir = str_printf("%s/empty", start->rundir)) == NULL ||
 	    (err = mchildren_new(&s->monitors, ev, on_authed, s)) != 0 ||
@@ -617,6 +687,7 @@ supervisor_free(struct supervisor **sp)
 	ev_timer_free(&s->restart);
 	ev_timer_free(&s->give_up);
 	sockets_free(&s->socks);
+	sockets_free(&s->tcp);
 	if (s->ready && s->setup->conf->pid_file != NULL && s->options->debug == 0)
 		pidfile_remove(s->setup->conf->pid_file);
 	setup_free(&s->setup);

@@ -12,7 +12,7 @@ struct supervisor;
 struct supervisor_start {
 	const struct options *options;
 	struct setup *setup; /* taken over, as are the sockets */
-	struct sockets sockets;
+	struct sockets sockets, tcp;
 	const char *rundir;
 	const struct smsg_linit *keys; /* those of the run directory; copied */
 	int ready;		       /* daemon_fork's; -1: in the foreground */

@@ -81,6 +81,29 @@ quic_server_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, c
 	(void)n;
 }
 
+/* The world's connections come over UDP. */
+int
+quic_accept_new(struct quic_accept **out, struct ev *ev, const struct quic_server_cfg *cfg,
+    struct quic_carrier *via, const struct quic_server_host *host, const struct tp_conn_ops *ops,
+    quic_accept_fn *done, void *arg)
+{
+	(void)ev;
+	(void)cfg;
+	(void)via;
+	(void)host;
+	(void)ops;
+	(void)done;
+	(void)arg;
+	*out = NULL;
+	return QERR_UNSUPPORTED;
+}
+
+void
+quic_accept_free(struct quic_accept **a)
+{
+	assert_null(*a);
+}
+
 void
 quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
 {
