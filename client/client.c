@@ -382,8 +382,10 @@ on_connected(void *arg, struct tp_conn *conn, const struct addr *remote)
 	c->state = ST_HOSTKEY;
 	tp_conn_set_ops(conn, &conn_ops, c);
 	tp_conn_stats(conn, &st);
-	log_debug("Connection established to %s: %s, round trip %.1f ms", addr_show(remote),
-	    st.cipher ? st.cipher : "?", (double)st.rtt_ns / (double)NS_PER_MS);
+	log_debug("Connection established to %s over %s: %s, round trip %.1f ms",
+	    remote->len != 0 ? addr_show(remote) : c->conf->hostname,
+	    st.carrier ? st.carrier : "?", st.cipher ? st.cipher : "?",
+	    (double)st.rtt_ns / (double)NS_PER_MS);
 	rc = contact_new(&c->contact, c->ev, c->conf, conn, remote);
 	if (rc == 0)
 		rc = incoming_new(&c->incoming, conn, on_data_stream, c);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/proxycmd.h"
 #include "client/race.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
@@ -20,11 +21,24 @@
  * comes after Ctrl-C; on a long way it bounds the speed (5 MB/s at 100 ms). */
 #define WATCHED_WINDOW (512 * 1024)
 
+/* Of the ways that are tried the later ones only begin when the first has had time to answer. */
+enum { LANE_UDP, LANE_TCP, NLANES };
+#define TCP_DELAY_NS (300 * NS_PER_MS)
+/* A command may ask for a password before it leads anywhere. */
+#define COMMAND_TIMEOUT (600 * NS_PER_S)
+
 struct attempt {
 	struct connect *owner;
+	unsigned lane;
 	struct addr addr;
 	struct tp_conn *conn;
 	bool started, over;
+};
+
+struct lane {
+	struct connect *owner;
+	struct ev_timer *next;
+	size_t at, end; /* attempts: the next to be started, behind the last */
 };
 
 struct connect {
@@ -34,11 +48,13 @@ struct connect {
 	connect_done_fn *done;
 	void *arg;
 	struct addr bind4, bind6;
-	struct ev_timer *next, *deadline;
-	struct attempt attempts[RACE_MAX];
-	size_t n, nstarted, nover;
+	struct ev_timer *deadline;
+	struct lane lanes[NLANES];
+	struct attempt attempts[NLANES * RACE_MAX];
+	size_t n, nover;
+	struct proxycmd *command; /* NULL: none */
 	struct tp_close why; /* the failure that tells most */
-	unsigned why_port;
+	const struct attempt *whose;
 	bool failed, finished, watched;
 };
 
@@ -51,32 +67,58 @@ tell_addresses(struct connect *c, struct tp_conn *conn, const struct addr *used)
 	struct addr v[RACE_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->lanes[LANE_UDP].end; i++)
 		if (addr_port(&c->attempts[i].addr) == addr_port(used))
 			v[n++] = c->attempts[i].addr;
 	quic_client_set_remotes(conn, v, n);
+}
+
+static bool
+by_command(const struct connect *c)
+{
+	return c->conf->proxy_command != NULL;
+}
+
+static void
+say_failure(const struct connect *c)
+{
+	char reason[300];
+	const char *text = race_reason(&c->why, reason, sizeof(reason));
+
+	if (by_command(c))
+		log_error("qsh: connect to host %s by ProxyCommand: %s%s", c->conf->hostname, text,
+		    strncmp(text, "what answers there", 18) == 0
+			? ": the command has to lead to qshd, to its TcpListenAddress or \"qshd -i\""
+			: "");
+	else
+		log_error("qsh: connect to host %s port %u%s: %s", c->conf->hostname,
+		    addr_port(&c->whose->addr), c->whose->lane == LANE_TCP ? " by TCP" : "", text);
 }
 
 static void
 finish(struct connect *c, struct attempt *winner)
 {
 	struct tp_conn *conn = NULL;
-	char reason[300];
 
 	c->finished = true;
-	ev_timer_stop(c->next);
+	for (size_t i = 0; i < NLANES; i++)
+		ev_timer_stop(c->lanes[i].next);
 	ev_timer_stop(c->deadline);
 	if (winner) {
 		conn = winner->conn;
 		winner->conn = NULL;
 	}
-	for (size_t i = 0; i < c->n; i++)
-		if (c->attempts[i].conn)
-			tp_conn_close(c->attempts[i].conn, TP_E_CANCELLED, "another path was faster");
+	for (size_t i = 0; i < c->n; i++) {
+		struct attempt *a = &c->attempts[i];
+
+		if (a->conn && a->lane == LANE_TCP)
+			tp_conn_free(&a->conn); /* the stream's end says it */
+		else if (a->conn)
+			tp_conn_close(a->conn, TP_E_CANCELLED, "another path was faster");
+	}
 	if (!conn)
-		log_error("qsh: connect to host %s port %u: %s", c->conf->hostname, c->why_port,
-		    race_reason(&c->why, reason, sizeof(reason)));
-	if (conn)
+		say_failure(c);
+	else if (winner->lane == LANE_UDP && !by_command(c))
 		tell_addresses(c, conn, &winner->addr);
 	c->done(c->arg, conn, winner ? &winner->addr : NULL);
 }
@@ -85,6 +127,7 @@ static void
 attempt_failed(struct attempt *a, const struct tp_close *why)
 {
 	struct connect *c = a->owner;
+	struct lane *lane = &c->lanes[a->lane];
 	char reason[300];
 
 	a->over = true;
@@ -95,13 +138,18 @@ attempt_failed(struct attempt *a, const struct tp_close *why)
 	    race_reason(why, reason, sizeof(reason)));
 	if (!c->failed || race_tells_more(why, &c->why)) {
 		c->why = *why;
-		c->why_port = addr_port(&a->addr);
+		c->whose = a;
 	}
 	c->failed = true;
-	if (c->nstarted < c->n)
-		ev_timer_at(c->next, 0); /* RFC 8305 section 5: a failure starts the next at once */
-	else if (c->nover == c->n)
+	if (lane->at < lane->end) {
+		ev_timer_at(lane->next, 0); /* RFC 8305 section 5: a failure starts the next at once */
+		return;
+	}
+	lane = &c->lanes[LANE_TCP];
+	if (c->nover == c->n)
 		finish(c, NULL);
+	else if (lane->at < lane->end && c->nover == lane->at)
+		ev_timer_at(lane->next, 0); /* nothing else is left */
 }
 
 static void
@@ -117,9 +165,17 @@ static void
 on_closed(void *arg, const struct tp_close *why)
 {
 	struct attempt *a = arg;
+	struct connect *c = a->owner;
+	struct tp_close said = *why;
+	char how[64];
 
 	tp_conn_free(&a->conn);
-	attempt_failed(a, why);
+	if (c->command && why->by == TP_CLOSED_CARRIER && *proxycmd_ended(c->command, how, sizeof(how))) {
+		size_t n = strlen(said.reason);
+
+		snprintf(said.reason + n, sizeof(said.reason) - n, " (%s)", how);
+	}
+	attempt_failed(a, &said);
 }
 
 static const struct tp_conn_ops attempt_ops = {
@@ -143,23 +199,56 @@ say_local(char *dst, size_t n, const struct cconf *conf, int rc)
 
 /* What this attempt is recorded in. What cannot be made was logged; the login goes on without. */
 static int
-start_trace(struct quic_trace **out, const struct connect *c)
+start_trace(struct quic_trace **out, const struct connect *c, const struct attempt *a)
 {
 	const char *path = c->conf->key_log_file;
 	int keys = path ? tracefile_keys(path) : -1;
 
-	if (keys >= 0 && c->nstarted == 1)
+	if (keys >= 0 && a == &c->attempts[0])
 		log_info("Warning: the keys of this connection are written to %s (KeyLogFile): who reads "
 			 "them can read all of it.",
 		    path);
 	return quic_trace_new(out, keys, -1, c->conf->qlog_dir);
 }
 
+static int
+start_command(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
+{
+	struct quic_carrier via = {.kind = QUIC_CARRIER_COMMAND};
+	int fds[2], rc = proxycmd_start(&c->command, c->conf->proxy_command, fds);
+
+	if (rc < 0) {
+		struct quic_trace *trace = cfg->trace;
+		int saved = errno;
+
+		quic_trace_free(&trace);
+		errno = saved;
+		return rc;
+	}
+	via.in = fds[0];
+	via.out = fds[1];
+	return quic_client_stream_new(&a->conn, c->ev, cfg, &via, &attempt_ops, a);
+}
+
+static int
+start(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
+{
+	char at[ADDR_STRLEN];
+
+	if (by_command(c))
+		return start_command(c, a, cfg);
+	log_debug("Connecting to %s [%s] port %u%s.", c->conf->hostname, addr_host(&a->addr, at),
+	    addr_port(&a->addr), a->lane == LANE_TCP ? " by TCP" : "");
+	return a->lane == LANE_TCP ? quic_client_tcp_new(&a->conn, c->ev, cfg, &attempt_ops, a) :
+				     quic_client_new(&a->conn, c->ev, cfg, &attempt_ops, a);
+}
+
 static void
 start_next(void *arg)
 {
-	struct connect *c = arg;
-	struct attempt *a = &c->attempts[c->nstarted];
+	struct lane *lane = arg;
+	struct connect *c = lane->owner;
+	struct attempt *a = &c->attempts[lane->at];
 	struct quic_client_cfg cfg = {.remote = a->addr,
 	    .bind_device = c->conf->bind_interface,
 	    .sni = c->conf->send_sni ? c->conf->hostname : NULL,
@@ -167,26 +256,25 @@ start_next(void *arg)
 	    .stay = !c->conf->migrate,
 	    .tokens_arg = c->tokens};
 	struct tp_close why = {.by = TP_CLOSED_SYS};
-	char at[ADDR_STRLEN];
 	int rc;
 
-	if (c->finished || c->nstarted >= c->n)
+	if (c->finished || lane->at >= lane->end)
 		return;
-	c->nstarted++;
+	lane->at++;
 	a->started = true;
 	quic_limits_client(&cfg.limits);
 	if (c->watched)
 		cfg.limits.uni_window = WATCHED_WINDOW;
 	if (c->conf->connect_timeout)
 		cfg.limits.handshake_timeout = c->conf->connect_timeout * NS_PER_S;
+	else if (by_command(c))
+		cfg.limits.handshake_timeout = COMMAND_TIMEOUT;
 	cfg.bind = a->addr.u.sa.sa_family == AF_INET ? c->bind4 : c->bind6;
-	log_debug("Connecting to %s [%s] port %u.", c->conf->hostname, addr_host(&a->addr, at),
-	    addr_port(&a->addr));
-	if (c->nstarted < c->n)
-		ev_timer_at(c->next, ev_now(c->ev) + RACE_DELAY_NS);
-	rc = start_trace(&cfg.trace, c);
+	if (lane->at < lane->end)
+		ev_timer_at(lane->next, ev_now(c->ev) + RACE_DELAY_NS);
+	rc = start_trace(&cfg.trace, c, a);
 	if (rc == 0)
-		rc = quic_client_new(&a->conn, c->ev, &cfg, &attempt_ops, a);
+		rc = start(c, a, &cfg);
 	if (rc < 0) {
 		char text[sizeof(why.reason)];
 
@@ -208,7 +296,7 @@ on_deadline(void *arg)
 		return;
 	if (!c->failed || c->why.by == TP_CLOSED_SYS) {
 		c->why = (struct tp_close){.by = TP_CLOSED_HANDSHAKE_TIMEOUT};
-		c->why_port = addr_port(&c->attempts[0].addr);
+		c->whose = &c->attempts[0];
 	}
 	finish(c, NULL);
 }
@@ -306,14 +394,33 @@ list_ports(const struct cconf *conf, unsigned ports[PORTS_MAX], size_t *n)
 	return 0;
 }
 
+static void
+fill_lane(struct connect *c, unsigned i, const struct addr *v, size_t n, const unsigned *ports,
+    size_t nports)
+{
+	struct addr plan[RACE_MAX];
+	size_t k = race_plan(v, n, ports, nports, plan, RACE_MAX);
+
+	c->lanes[i].at = c->n;
+	for (size_t p = 0; p < k; p++)
+		c->attempts[c->n++] = (struct attempt){.owner = c, .lane = i, .addr = plan[p]};
+	c->lanes[i].end = c->n;
+}
+
 static int
 prepare(struct connect *c)
 {
-	struct addr v[RACE_MAX], plan[RACE_MAX];
+	struct addr v[RACE_MAX];
 	unsigned ports[PORTS_MAX];
 	size_t n, nports;
-	int rc = list_ports(c->conf, ports, &nports);
+	int rc;
 
+	if (by_command(c)) { /* which finds the way itself */
+		c->attempts[0] = (struct attempt){.owner = c};
+		c->n = c->lanes[LANE_UDP].end = 1;
+		return 0;
+	}
+	rc = list_ports(c->conf, ports, &nports);
 	if (rc < 0)
 		return rc;
 	rc = resolve(c->conf->hostname, connect_family(c->conf), 0, v, RACE_MAX, &n);
@@ -334,11 +441,9 @@ prepare(struct connect *c)
 		}
 	}
 	race_interleave(v, n);
-	c->n = race_plan(v, n, ports, nports, plan, RACE_MAX);
-	for (size_t i = 0; i < c->n; i++) {
-		c->attempts[i].owner = c;
-		c->attempts[i].addr = plan[i];
-	}
+	fill_lane(c, LANE_UDP, v, n, ports, nports);
+	if (c->conf->tcp_port != 0)
+		fill_lane(c, LANE_TCP, v, n, &c->conf->tcp_port, 1);
 	return 0;
 }
 
@@ -358,8 +463,10 @@ connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool 
 	    .done = done,
 	    .arg = arg};
 	rc = prepare(c);
-	if (rc == 0)
-		rc = ev_timer_new(&c->next, ev, start_next, c);
+	for (size_t i = 0; i < NLANES && rc == 0; i++) {
+		c->lanes[i].owner = c;
+		rc = ev_timer_new(&c->lanes[i].next, ev, start_next, &c->lanes[i]);
+	}
 	if (rc == 0)
 		rc = ev_timer_new(&c->deadline, ev, on_deadline, c);
 	if (rc < 0) {
@@ -368,7 +475,9 @@ connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool 
 	}
 	if (conf->connect_timeout)
 		ev_timer_at(c->deadline, ev_now(ev) + conf->connect_timeout * NS_PER_S);
-	ev_timer_at(c->next, 0);
+	ev_timer_at(c->lanes[LANE_UDP].next, 0);
+	if (c->conf->tcp_port != 0)
+		ev_timer_at(c->lanes[LANE_TCP].next, ev_now(ev) + TCP_DELAY_NS);
 	*out = c;
 	return 0;
 }
@@ -382,8 +491,10 @@ connect_free(struct connect **cp)
 		return;
 	for (size_t i = 0; i < c->n; i++)
 		tp_conn_free(&c->attempts[i].conn);
-	ev_timer_free(&c->next);
+	for (size_t i = 0; i < NLANES; i++)
+		ev_timer_free(&c->lanes[i].next);
 	ev_timer_free(&c->deadline);
+	proxycmd_free(&c->command);
 	free(c);
 	*cp = NULL;
 }

@@ -190,7 +190,8 @@ gather(struct hostkey *h, const struct addr *remote)
 	} else {
 		h->host = kh_host_name(conf->hostname, conf->port);
 	}
-	h->ip = kh_host_name(addr_host(remote, ip), conf->port);
+	h->ip = remote->len != 0 ? kh_host_name(addr_host(remote, ip), conf->port) :
+				   strdup("<no hostip for proxy command>");
 	h->fingerprint = pubkey_fingerprint(h->key,
 	    conf->fingerprint_hash ? conf->fingerprint_hash : "sha256");
 	if (conf->visual_host_key)

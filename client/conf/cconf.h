@@ -38,7 +38,10 @@ struct cconf {
 	char *fingerprint_hash;
 	char *preferred_auth;
 	unsigned password_prompts;
-	char *proxy_command, *proxy_jump; /* set: the connection is refused for now */
+	char *proxy_command;      /* NULL: none; tokens are filled in */
+	bool proxy_fdpass;        /* set together with it: the connection is refused for now */
+	char *proxy_jump;         /* likewise */
+	unsigned tcp_port;        /* 0: none */
 	bool send_sni;
 	char *token_file;         /* NULL: none */
 	bool migrate;             /* false: never leave the path that a connection began on */

@@ -84,6 +84,19 @@ expand_agent(struct cconf *c, const struct cconf_tokens *t, const char *home)
 	return expand(&c->identity_agent, TILDE | TOKENS | ENV, t, home, "IdentityAgent");
 }
 
+/* What a command for the shell is made of is kept to what is checked: host and user names, and numbers. */
+static int
+expand_proxy(struct cconf *c, const struct cconf_tokens *t, const char *home)
+{
+	struct cconf_tokens few = {.n = 0};
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (strchr("hnpr", t->t[i].c) != NULL)
+			few.t[few.n++] = t->t[i];
+	return expand(&c->proxy_command, TOKENS, &few, home, "ProxyCommand");
+}
+
 static int
 expand_all(struct cconf_walk *w)
 {
@@ -97,7 +110,7 @@ expand_all(struct cconf_walk *w)
 	if ((r = expand_list(&c->identity_files, all, &t, w->home, "IdentityFile")) != 0 ||
 	    (r = expand_list(&c->user_known_hosts, all, &t, w->home, "UserKnownHostsFile")) !=
 		0 ||
-	    (r = expand_agent(c, &t, w->home)) != 0 ||
+	    (r = expand_agent(c, &t, w->home)) != 0 || (r = expand_proxy(c, &t, w->home)) != 0 ||
 	    (r = expand(&c->token_file, all, &t, w->home, "TokenFile")) != 0 ||
 	    (r = expand(&c->key_log_file, TILDE | TOKENS, &t, w->home, "KeyLogFile")) != 0 ||
 	    (r = expand(&c->qlog_dir, TILDE | TOKENS, &t, w->home, "QLogDirectory")) != 0)

@@ -103,7 +103,9 @@ set_uint(const struct conf_opt *o, void *base, const struct conf_line *l, struct
 	unsigned *p = member(base, o);
 	long long v;
 
-	if (str_to_int(l->args.v[0], o->min, o->max, &v) != 0)
+	if ((o->flags & CONF_F_NONE) && conf_opt_says(l, "none"))
+		v = 0;
+	else if (str_to_int(l->args.v[0], o->min, o->max, &v) != 0)
 		return conf_bad(why, "\"%.60s\" is not a number from %lld to %lld",
 		    l->args.v[0], o->min, o->max);
 	*p = (unsigned)v;
