@@ -265,6 +265,7 @@ start_next(void *arg)
 	quic_limits_client(&cfg.limits);
 	if (c->watched)
 		cfg.limits.uni_window = WATCHED_WINDOW;
+	cfg.limits.cc = (enum tp_cc)c->conf->congestion_control;
 	if (c->conf->connect_timeout)
 		cfg.limits.handshake_timeout = c->conf->connect_timeout * NS_PER_S;
 	else if (by_command(c))

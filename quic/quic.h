@@ -23,6 +23,7 @@ struct quic_limits {
 	uint64_t max_bidi, max_uni;/* streams the peer may open at first */
 	size_t send_buffer;        /* per stream, bytes */
 	uint64_t handshake_timeout;/* ns */
+	enum tp_cc cc;             /* congestion control of what we send */
 };
 void quic_limits_client(struct quic_limits *l);
 void quic_limits_server(struct quic_limits *l);

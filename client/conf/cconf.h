@@ -33,6 +33,7 @@ struct cconf {
 	char *remote_command;
 	unsigned server_alive_interval, server_alive_count;
 	uint64_t connection_timeout_ns;
+	int congestion_control;   /* enum tp_cc */
 	bool stdin_null, fork_after_auth, pubkey_auth;
 	char *pubkey_algs;        /* PubkeyAcceptedAlgorithms; where it leaves ssh-ed25519 out, pubkey_auth is false */
 	char *fingerprint_hash;

@@ -4,6 +4,7 @@
 
 #include "client/conf/table.h"
 #include "common/base/log.h"
+#include "common/net/transport.h"
 
 #define DO(n, t, field) \
 	.name = (n), .what = CONF_DONE, .type = CONF_T_##t, .off = offsetof(struct cconf, field)
@@ -42,6 +43,8 @@ static const struct conf_name strict_names[] = {{"true", CCONF_SHK_YES},
     {"ask", CCONF_SHK_ASK}, {"off", CCONF_SHK_OFF}, {"accept-new", CCONF_SHK_ACCEPT_NEW},
     {NULL, 0}};
 
+static const struct conf_name cc_names[] = {{"bbr", TP_CC_BBR}, {"cubic", TP_CC_CUBIC}, {NULL, 0}};
+
 static const struct conf_opt options[] = {
     {.name = "Host", .what = CONF_DONE},
     {.name = "Match", .what = CONF_DONE},
@@ -63,6 +66,8 @@ static const struct conf_opt options[] = {
     {DO("ConnectionTimeout", TIME_NS, connection_timeout_ns), .min = 1, .max = 3650 * DAY,
         .def = "7d", .flags = CONF_F_OURS},
     {DO("Migrate", BOOL, migrate), .def = "yes", .flags = CONF_F_OURS},
+    {DO("CongestionControl", ENUM, congestion_control), .names = cc_names, .def = "bbr",
+        .flags = CONF_F_OURS},
     {DO("SendSNI", BOOL, send_sni), .def = "no", .flags = CONF_F_OURS},
     {DO("TokenFile", STRING, token_file), .def = "~/.ssh/qsh_tokens",
         .flags = CONF_F_NONE | CONF_F_OURS},

@@ -33,6 +33,9 @@ enum tp_app_code {
 
 enum tp_prio { TP_PRIO_CONTROL, TP_PRIO_INTERACTIVE, TP_PRIO_BULK };
 
+/* How what we send is adapted to the path (CongestionControl). */
+enum tp_cc { TP_CC_BBR, TP_CC_CUBIC, TP_CC_END };
+
 enum tp_close_by {
 	TP_CLOSED_LOCAL,     /* tp_conn_close */
 	TP_CLOSED_APP,       /* by the peer, with an application code */

@@ -63,7 +63,7 @@ static void
 settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 {
 	ngtcp2_settings_default(st);
-	st->cc_algo = NGTCP2_CC_ALGO_CUBIC;
+	st->cc_algo = c->lim.cc == TP_CC_CUBIC ? NGTCP2_CC_ALGO_CUBIC : NGTCP2_CC_ALGO_BBR;
 	st->initial_ts = c->now;
 	st->initial_rtt = INITIAL_RTT;
 	st->max_tx_udp_payload_size = QTX_MAX;

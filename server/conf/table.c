@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "common/base/log.h"
+#include "common/net/transport.h"
 #include "server/conf/table.h"
 
 #define M CONF_F_MATCH
@@ -65,6 +66,8 @@ static const struct conf_name facility_names[] = {{"AUTH", LOG_AUTH},
     {"LOCAL2", LOG_LOCAL2}, {"LOCAL3", LOG_LOCAL3}, {"LOCAL4", LOG_LOCAL4},
     {"LOCAL5", LOG_LOCAL5}, {"LOCAL6", LOG_LOCAL6}, {"LOCAL7", LOG_LOCAL7}, {NULL, 0}};
 
+static const struct conf_name cc_names[] = {{"bbr", TP_CC_BBR}, {"cubic", TP_CC_CUBIC}, {NULL, 0}};
+
 static const struct conf_opt options[] = {
     {.name = "Include", .what = CONF_DONE, .flags = M},
     {.name = "Match", .what = CONF_DONE, .flags = M},
@@ -78,6 +81,9 @@ static const struct conf_opt options[] = {
     {DO("HostKey", APPEND, host_keys), .set = sconf_set_host_key, .flags = CONF_F_EACH},
     {DO("PidFile", STRING, pid_file), .flags = CONF_F_NONE},
     {DO("UnprivilegedUser", STRING, account), .def = QSH_ACCOUNT, .flags = CONF_F_OURS},
+    /* not for Match: it is chosen before anything but the address is known */
+    {DO("CongestionControl", ENUM, congestion_control), .names = cc_names, .def = "bbr",
+	.flags = CONF_F_OURS},
     {DO("LogLevel", ENUM, log_level), .names = level_names, .def = "INFO", .flags = M},
     {DO("SyslogFacility", ENUM, log_facility), .names = facility_names, .def = "AUTH"},
     {DO("KeyLogFile", STRING, key_log_file), .check = sconf_check_absolute,

@@ -103,7 +103,8 @@ MESSAGE(ninit,
 	FIELD(ninit, max_auth_tries),
 	FIELD_MAX(ninit, chroot_dir, PATH_MAXB),
 	FIELD(ninit, uid),
-	FIELD(ninit, gid))
+	FIELD(ninit, gid),
+	FIELD(ninit, cc))
 MESSAGE(auth,
 	FIELD_MAX(auth, user, WIRE_USER_MAX),
 	FIELD_MAX(auth, service, WIRE_NAME_MAX),

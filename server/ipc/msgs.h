@@ -160,6 +160,7 @@ struct smsg_ninit {
 	uint32_t max_auth_tries;
 	char *chroot_dir;               /* "" none (user mode) */
 	uint32_t uid, gid;              /* to change to; 0: stay */
+	uint8_t cc;                     /* enum tp_cc */
 };
 struct smsg_auth {
 	char *user, *service, *method;

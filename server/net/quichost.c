@@ -100,6 +100,8 @@ quichost_start(struct net *net)
 
 	memcpy(cfg.host_key, init->host_pk, sizeof(cfg.host_key));
 	quic_limits_server(&cfg.limits);
+	if (init->cc < TP_CC_END)
+		cfg.limits.cc = (enum tp_cc)init->cc;
 	net->setup.socket_fd = -1;
 	r = quic_trace_new(&cfg.trace, net->setup.keys_fd, net->setup.qlog_fd, NULL);
 	net->setup.keys_fd = net->setup.qlog_fd = -1;

@@ -25,6 +25,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/keys/keys.h"
+#include "common/net/transport.h"
 #include "common/wire/wire.h"
 #include "server/conf/sconf.h"
 #include "server/ipc/msgs.h"
@@ -83,6 +84,7 @@ struct world {
 	struct privkey host, key, other;
 	char dir[64], log[96], user[128];
 	struct buf conf;
+	enum tp_cc cc;               /* what conf says */
 	uint8_t exporter[WIRE_EXPORTER_LEN];
 	enum log_level level;
 	int control;
@@ -215,6 +217,7 @@ up(struct world *w)
 	assert_int_equal(n.admit.slot, 7);
 	assert_string_equal(n.chroot_dir, "");
 	assert_int_equal(n.uid, 0);
+	assert_int_equal(n.cc, w->cc);
 	smsg_free_ninit(&n);
 	peer_expect(&w->net, MN_GO, 0, 0);
 }
@@ -663,7 +666,8 @@ test_user_as_path(void **state)
 	struct world *w = world();
 	char path[128];
 	buf_reset(&w->conf);
-	buf_printf(&w->conf, "AuthorizedKeysFile %s/of/%%u\n", w->dir);
+	w->cc = TP_CC_CUBIC;
+	buf_printf(&w->conf, "AuthorizedKeysFile %s/of/%%u\nCongestionControl cubic\n", w->dir);
 	snprintf(path, sizeof path, "%s/of", w->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof path, "%s/device", w->dir);

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
+#include "common/net/transport.h"
 #include "server/conf/table.h"
 
 static char logged[8192];
@@ -76,6 +77,7 @@ defaults(void **state)
 	assert_int_equal(c->startups_full, 100);
 	assert_true(c->login_grace_ns == 120 * NS_PER_S);
 	assert_true(c->connection_timeout_ns == 7 * 86400 * NS_PER_S);
+	assert_int_equal(c->congestion_control, TP_CC_BBR);
 	assert_string_equal(c->pam_service, "sshd");
 	assert_string_equal(c->account, QSH_ACCOUNT);
 	assert_null(c->force_command);
@@ -278,7 +280,7 @@ values(void **state)
 	    "PermitUserEnvironment LANG,LC_*\nSetEnv A=1 A=2 B=\"x y\"\nSetEnv C=3\n"
 	    "HostKey /a\nHostKey /b\nHostKey /a\nPort 22\nPort 22\nPort 2022\n"
 	    "AuthenticationMethods publickey,password publickey\nPidFile none\n"
-	    "PermitRootLogin without-password\nUnprivilegedUser nobody\nConnectionTimeout 2h\n"
+	    "PermitRootLogin without-password\nUnprivilegedUser nobody\nConnectionTimeout 2h\nCongestionControl cubic\n"
 	    "PAMServiceName other\nLoginGraceTime 0\nMaxStartups 7\nKeyLogFile /k\nQLogDirectory none\n",
 	    NULL);
 	assert_string_equal(c->force_command, "echo \"a  b\" # c");
@@ -295,6 +297,7 @@ values(void **state)
 	assert_int_equal(c->permit_root_login, SCONF_ROOT_PROHIBIT_PASSWORD);
 	assert_string_equal(c->account, "nobody");
 	assert_true(c->connection_timeout_ns == 7200 * NS_PER_S);
+	assert_int_equal(c->congestion_control, TP_CC_CUBIC);
 	assert_string_equal(c->pam_service, "other");
 	assert_string_equal(c->key_log_file, "/k");
 	assert_null(c->qlog_dir);
