@@ -110,9 +110,7 @@ def start_flow(lab, link, case, i, path, seconds):
     kind, control = case.flows[i]
     if kind == "tcp":
         return lab.popen([PYTHON, FLOW, "tcp", link.host, str(SINK), os.path.basename(path), control, str(seconds)], user=None)
-    argv = lab.client("qsh", link.host, *([] if lab.plain else ["-o", "CongestionControl=" + control]))
-    if lab.plain:
-        argv[0] = os.environ.get("QSH_" + control.upper(), argv[0])
+    argv = lab.client("qsh", link.host, "-o", "CongestionControl=" + control)
     with open("/dev/zero", "rb") as zero:
         return lab.popen([*argv, f"{PYTHON} {FLOW} count >{path}"], stdin=zero)
 
@@ -288,7 +286,6 @@ def main():
     cases = [c for c in all_cases(args.quick)
              if re.search(args.k, c.name()) and all(k == "qsh" or control in available for k, control in c.flows)]
     lab = Lab()
-    lab.plain = "QSH_BBR" in os.environ         # two builds instead of the option
     done = []
     try:
         links = [Link(n) for n in range(args.j)]

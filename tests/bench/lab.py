@@ -58,7 +58,7 @@ class Proc:
     """A program under way, with the time it began."""
 
     def __init__(self, p, what):
-        self.p, self.what, self.start = p, what, time.perf_counter()
+        self.p, self.what, self.start, self.said, self.over = p, what, time.perf_counter(), "", False
 
     def finish(self, timeout):
         """Seconds that it took; Failed where it fails or does not end in time."""
@@ -74,9 +74,13 @@ class Proc:
         return took
 
     def kill(self):
+        """Ends it where it runs; what it said on standard error is in said."""
         if self.p.poll() is None:
             os.killpg(self.p.pid, signal.SIGKILL)
-        self.p.communicate()
+        if not self.over:
+            self.over = True
+            _, err = self.p.communicate()
+            self.said = (err or b"").decode(errors="replace").strip()
 
 
 class Lab:
