@@ -104,7 +104,7 @@ gcm_open(struct protect_aead *base, uint8_t *dest, const uint8_t *p, size_t n,
 	uint8_t tag[PROTECT_TAG];
 
 	g->code.dec(&g->key, &g->ctx, dest, p, n, nonce, aad, aadlen, tag, PROTECT_TAG);
-	return sodium_memcmp(tag, p + n, PROTECT_TAG) == 0 ? 0 : QERR_SIGNATURE;
+	return crypto_verify_16(tag, p + n) == 0 ? 0 : QERR_SIGNATURE;
 }
 
 static void
@@ -138,7 +138,7 @@ chacha_open(struct protect_aead *base, uint8_t *dest, const uint8_t *p, size_t n
 	code.chacha_init(c->key, &c->ctx, nonce, aad, aadlen);
 	code.chacha_dec(c->key, &c->ctx, dest, p, n);
 	code.chacha_end(&c->ctx, tag, PROTECT_TAG);
-	return sodium_memcmp(tag, p + n, PROTECT_TAG) == 0 ? 0 : QERR_SIGNATURE;
+	return crypto_verify_16(tag, p + n) == 0 ? 0 : QERR_SIGNATURE;
 }
 
 static void
