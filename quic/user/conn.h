@@ -77,6 +77,8 @@ int qconn_input(struct tp_conn *c, const struct tp_path *path, unsigned ecn, con
 int qconn_run(struct tp_conn *c, uint64_t now);
 /* The carrier takes datagrams again. 0 or QERR_CLOSED. */
 int qconn_writable(struct tp_conn *c, uint64_t now);
+/* The carrier is another one now: what the old one did not take is lost with it. From outside its calls. */
+void qconn_carrier_changed(struct tp_conn *c);
 /* When qconn_run is due next; UINT64_MAX: never. */
 uint64_t qconn_expiry(const struct tp_conn *c);
 /* Nobody listens at the peer's address (ICMP). Counts only as long as nothing has come from there. */

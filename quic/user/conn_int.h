@@ -295,6 +295,7 @@ void qpath_from_ng(struct tp_path *p, const ngtcp2_path *ng);
 bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
 void qpath_validated(struct tp_conn *c);
 void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
+size_t qpath_size(const struct tp_conn *c, size_t n); /* of the next packet, n at most; 0: none now */
 bool qpath_may_send(const struct tp_conn *c);
 void qpath_ping(struct tp_conn *c);          /* one packet that will be answered */
 

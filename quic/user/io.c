@@ -310,5 +310,5 @@ quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
 	io->tx.no_gso = false;
 	if (fd >= 0 && watch(io) != 0)
 		fd_close(&io->fd); /* without it everything goes by the listener */
-	qdrive_wake(&io->d);
+	qconn_carrier_changed(c);
 }

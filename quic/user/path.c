@@ -4,6 +4,8 @@
 #include "common/base/err.h"
 #include "quic/user/conn_int.h"
 
+#define SIZE_MIN 64 /* a packet with any frame in it takes that */
+
 #define PING_PACKETS 4 /* path challenges that wait come first */
 
 static void
@@ -76,11 +78,22 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 /* To an address that is not validated go at most three bytes for one received (RFC 9000 section
  * 8.1). ngtcp2 1.11 keeps to that, but when it meets the limit it stops its loss timer, and nothing
  * starts it again: with the congestion window full, a client that moves twice in a row would never
- * be heard of again. So it is not asked to send before there is room. */
+ * be heard of again. So it is never given all of what is left. The little that an acknowledgement
+ * permits has to do for a PATH_CHALLENGE: a client that only receives may send nothing else. */
+size_t
+qpath_size(const struct tp_conn *c, size_t n)
+{
+	uint64_t limit = 3 * c->pending_rx;
+
+	if (!c->pending || c->pending_tx + n < limit)
+		return n;
+	return c->pending_tx + SIZE_MIN < limit ? (size_t)(limit - c->pending_tx) - 1 : 0;
+}
+
 bool
 qpath_may_send(const struct tp_conn *c)
 {
-	return !c->pending || c->pending_tx + QTX_MAX <= 3 * c->pending_rx;
+	return qpath_size(c, QTX_MAX) > 0;
 }
 
 /* Called after input: a path has been validated, and ngtcp2 uses it now; or it did not answer. */

@@ -111,3 +111,10 @@ qconn_writable(struct tp_conn *c, uint64_t now)
 		qsend_flush_held(c);
 	return qconn_leave(c) != 0 ? QERR_CLOSED : qconn_run(c, now);
 }
+
+void
+qconn_carrier_changed(struct tp_conn *c)
+{
+	c->is_held = false;
+	qc_wake(c);
+}

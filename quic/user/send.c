@@ -337,7 +337,7 @@ tell_stopped(struct tp_conn *c)
 static void
 send_round(struct tp_conn *c)
 {
-	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng);
+	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng), size = qhole_size(c);
 	struct batch b;
 	ngtcp2_conn_info ci;
 	uint64_t in_flight;
@@ -351,14 +351,13 @@ send_round(struct tp_conn *c)
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	in_flight = ci.bytes_in_flight;
 	memset(&f, 0, sizeof(f));
-	f.destlen = qhole_size(c);
 	ngtcp2_path_storage_zero(&f.ps);
 	f.ts = qc_ts(c);
 	f.probe = next_probe(c);
 	f.bulk = qyield_room(c, &ci);
 	if (quantum > QTX_BUF)
 		quantum = QTX_BUF;
-	while (qpath_may_send(c)) {
+	while ((f.destlen = qpath_size(c, size)) > 0) {
 		f.dest = c->txbuf + pos;
 		n = fill_packet(c, &f);
 		if (n < 0) {
@@ -372,7 +371,7 @@ send_round(struct tp_conn *c)
 			break;
 		pos += (size_t)n;
 		f.bulk -= f.bulk < (uint64_t)n ? f.bulk : (uint64_t)n;
-		if (pos >= quantum || pos + f.destlen > QTX_BUF) {
+		if (pos >= quantum || pos + size > QTX_BUF) {
 			more = true;
 			break; /* the rest when the pacer says so: qconn_expiry */
 		}

@@ -134,6 +134,33 @@ test_move_at_limit(void **state)
 	}
 }
 
+/* The client moves while it only receives. All that the server hears from the new address is one
+ * acknowledgement: that has to be enough for it to ask whether the client is there. */
+static void
+test_move_while_receiving(void **state)
+{
+	struct simstream *down, *cl;
+	struct simpair p;
+
+	(void)state;
+	simpair_init(&p, 9);
+	start(&p);
+	assert_int_equal(simpeer_open(&p.sv, true, TP_PRIO_BULK, &down), 0);
+	assert_int_equal(tp_stream_write(down->s, pattern, 1000), 1000);
+	simpair_run(&p, 9 * NS_PER_MS);
+	/* The rest does not arrive before the move. */
+	assert_true(tp_stream_write(down->s, pattern + 1000, 100000) > 0);
+	simpair_run(&p, 2 * NS_PER_MS);
+	cl = simpeer_find(&p.cl, down->id);
+	assert_non_null(cl);
+	assert_int_equal(cl->n, 1000);
+	simnet_rebind(&p.net, true);
+	simpair_run(&p, NS_PER_S);
+	assert_true(cl->n > 50000);
+	assert_int_equal(p.sv.moved, 1);
+	simpair_free(&p);
+}
+
 static bool
 got_more(void *arg)
 {
@@ -334,6 +361,7 @@ main(void)
 		cmocka_unit_test(test_rebind),
 		cmocka_unit_test(test_many_moves),
 		cmocka_unit_test(test_move_at_limit),
+		cmocka_unit_test(test_move_while_receiving),
 		cmocka_unit_test(test_black_hole),
 		cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_outage_heard),
