@@ -1,12 +1,15 @@
 /* flood: first packets of QUIC connections from many invented IPv4 addresses (198.18.0.0/15, RFC 2544), to see that a
  * server does not start work for them. Only for addresses of a namespace that the test made.
  *
- *   flood ADDRESS PORT PACKETS-A-SECOND SECONDS        prints how many packets were sent */
+ *   flood ADDRESS PORT PACKETS-A-SECOND SECONDS
+ *
+ * At the end, or at SIGTERM, it prints how many packets were sent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +21,7 @@
 #define PAYLOAD 1200
 #define SIZE (sizeof(struct iphdr) + sizeof(struct udphdr) + PAYLOAD)
 
+static volatile sig_atomic_t enough;
 static uint64_t rng = UINT64_C(0x9e3779b97f4a7c15);
 
 static uint64_t
@@ -67,6 +71,13 @@ make_packet(uint8_t *p, const struct sockaddr_in *to)
 	make_initial(p + sizeof(ip) + sizeof(udp));
 }
 
+static void
+on_term(int signo)
+{
+	(void)signo;
+	enough = 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -90,8 +101,9 @@ main(int argc, char **argv)
 		perror("flood: raw socket");
 		return 1;
 	}
+	(void)signal(SIGTERM, on_term);
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	for (unsigned long tick = 0; tick < seconds * 100; tick++) {
+	for (unsigned long tick = 0; tick < seconds * 100 && !enough; tick++) {
 		for (unsigned long i = 0; i < rate / 100; i++) {
 			make_packet(packet, &to);
 			if (sendto(fd, packet, SIZE, 0, (struct sockaddr *)&to, sizeof(to)) > 0)

@@ -220,19 +220,21 @@ def ten_thousand_spoofed_first_packets_a_second(w):
     l = w.link(delay=1)
     s = w.qshd("", ns="b")
     flood = f"{BUILD}/tests/net/flood"
-    p = subprocess.Popen(["ip", "netns", "exec", "b", flood, "10.99.0.2", "22", "10000", "10"], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen(["ip", "netns", "exec", "b", flood, "10.99.0.2", "22", "10000", "60"], stdout=subprocess.PIPE, text=True)
     opts = ["-F", "none", "-i", w.alice.key, "-o", f"UserKnownHostsFile={w.alice.ssh('known_hosts')}", "-o", "ConnectTimeout=20"]
     most = ok = 0
-    while p.poll() is None:
+    start = time.monotonic()
+    while ok < 2 or time.monotonic() - start < 10:
+        check(p.poll() is None, "the flood is over before two logins")
         most = max(most, len(s.children("qshd-net")))
         r = w.qsh(w.alice, *opts, "alice@10.99.0.2", "echo in", ns="a")
         equal(r.out, "in\n", r.err)
         ok += 1
         most = max(most, len(s.children("qshd-net")))
+    p.terminate()
     sent = int(p.stdout.read().split()[0])
     check(sent > 30000, f"only {sent} packets were sent")
     check(most <= 12, f"{most} processes")
-    check(ok >= 2, "logins during the flood")
     check(not re.search(r"198\.18\.", s.log()), "spoofed addresses are not logged")
 
 
