@@ -41,6 +41,8 @@ void pump_out_pause(struct pump_out *p, bool paused);
 void pump_out_drain(struct pump_out *p);
 /* FIN now, whatever the descriptor may still have. */
 void pump_out_finish(struct pump_out *p);
+/* When bytes last went through (ns, ev_now's clock); at first, when it was made. */
+uint64_t pump_out_last(const struct pump_out *p);
 void pump_out_free(struct pump_out **p); /* closes fd; a stream not ended yet is reset */
 
 /* Writes what s brings to fd (non-blocking, taken over, also on failure); closes fd after
@@ -55,6 +57,7 @@ int pump_in_feed(struct pump_in *p, const void *data, size_t n, bool fin);
 typedef void pump_tap_fn(void *arg, const uint8_t *p, size_t n);
 void pump_in_tap(struct pump_in *p, pump_tap_fn *fn, void *arg);
 void pump_in_keep_open(struct pump_in *p); /* at FIN, leave fd open (a pty) and say done */
+uint64_t pump_in_last(const struct pump_in *p); /* likewise */
 void pump_in_free(struct pump_in **p);     /* closes fd; STOP_SENDING where the stream goes on */
 
 #endif

@@ -13,6 +13,8 @@
 #define FEED_MAX (64 * 1024)
 
 struct pump_in {
+	struct ev *ev;
+	uint64_t last;         /* when bytes went through, ns */
 	int fd;
 	struct ev_io *io;
 	struct ev_timer *soon;
@@ -72,7 +74,7 @@ put(struct pump_in *p, const uint8_t *data, size_t n, size_t *done)
 	while (*done < max && !p->blocked) {
 		r = write(p->fd, data + *done, max - *done);
 		if (r > 0)
-			*done += (size_t)r;
+			*done += (size_t)r, p->last = ev_now(p->ev);
 		/* A short write is a full pipe: no second call to be told so. */
 		if (r >= 0 ? *done < max : errno == EAGAIN)
 			wait_writable(p);
@@ -185,6 +187,8 @@ pump_in_new(struct pump_in **out, struct ev *ev, int fd, struct tp_stream *s,
 		fd_close(&fd);
 		return QERR_NOMEM;
 	}
+	p->ev = ev;
+	p->last = ev_now(ev);
 	p->fd = fd;
 	p->done = done;
 	p->arg = arg;
@@ -230,6 +234,12 @@ void
 pump_in_keep_open(struct pump_in *p)
 {
 	p->keep_open = true;
+}
+
+uint64_t
+pump_in_last(const struct pump_in *p)
+{
+	return p->last;
 }
 
 void

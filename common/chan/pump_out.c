@@ -15,6 +15,8 @@
 #define READ_DRY 2048
 
 struct pump_out {
+	struct ev *ev;
+	uint64_t last;         /* when bytes went through, ns */
 	int fd;
 	struct ev_io *io;
 	struct ev_timer *soon; /* the next round, where no descriptor event brings it */
@@ -95,6 +97,7 @@ read_once(struct pump_out *p, size_t max, size_t *got)
 	if (r <= 0)
 		return OUT_EOF; /* EIO: the other side of a pty is closed */
 	*got = (size_t)r;
+	p->last = ev_now(p->ev);
 	filtered(p, dst, (size_t)r);
 	return *got < n && *got < READ_DRY && !p->draining ? OUT_DRY : OUT_MORE;
 }
@@ -187,6 +190,8 @@ pump_out_new(struct pump_out **out, struct ev *ev, int fd, struct tp_stream *s,
 		fd_close(&fd);
 		return QERR_NOMEM;
 	}
+	p->ev = ev;
+	p->last = ev_now(ev);
 	p->fd = fd;
 	p->done = done;
 	p->arg = arg;
@@ -236,6 +241,12 @@ pump_out_finish(struct pump_out *p)
 	tp_stream_fin(p->s);
 	p->finished = true;
 	arm(p);
+}
+
+uint64_t
+pump_out_last(const struct pump_out *p)
+{
+	return p->last;
 }
 
 void

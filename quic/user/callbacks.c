@@ -80,7 +80,6 @@ cb_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t id, uint64_t offset, con
 	(void)ng;
 	(void)id;
 	(void)offset;
-	c->signs++;
 	if (s == NULL)
 		return 0;
 	if (qstream_data(s, p, n, (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0) != 0)
@@ -195,10 +194,8 @@ cb_path_validation(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path *path,
 	(void)flags;
 	(void)path;
 	(void)old_path;
-	if (res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS) {
+	if (res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
 		c->ev_validated = true;
-		c->signs++;
-	}
 	if (res != NGTCP2_PATH_VALIDATION_RESULT_ABORTED) /* we abort it ourselves, by another move */
 		c->ev_path = res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS ? 1 : -1;
 	return 0;
@@ -213,7 +210,6 @@ cb_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t n, void *u
 
 	(void)ng;
 	(void)flags;
-	c->signs++;
 	if (qredun_input(c, p, n, &err))
 		return err != 0 ? err : alive(c);
 	if (c->ops != NULL && c->ops->datagram != NULL)

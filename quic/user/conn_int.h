@@ -122,7 +122,6 @@ struct tp_conn {
 	bool quiet_told;           /* silent(true) was the last that we said */
 	bool muted;                /* qconn_mute */
 	unsigned heard;            /* packets that counted as such */
-	unsigned signs;            /* of life that ngtcp2 told us in callbacks */
 	bool jolt;                 /* silence is over: do not wait for a backed-off timer, ... */
 	uint64_t jolt_at;          /* ... if by then it turns out to be one */
 
@@ -316,12 +315,10 @@ void qrest_run(struct tp_conn *c);
 uint8_t *qrest_txbuf(struct tp_conn *c);
 /* silence.c */
 struct qdoubt { /* how things were before a packet was read */
-	bool any;
-	uint64_t in_flight, rtt;
-	unsigned signs;
+	uint64_t opened;
 };
-void qtimer_doubt(const struct tp_conn *c, struct qdoubt *d);
-bool qtimer_alive(const struct tp_conn *c, const struct qdoubt *d); /* had it any effect? */
+void qtimer_doubt(struct qdoubt *d);
+bool qtimer_alive(const struct qdoubt *d); /* was anything of the peer's in it? */
 void qtimer_asked(struct tp_conn *c);        /* something left that will be answered */
 void qtimer_tell(struct tp_conn *c);         /* silent() */
 uint64_t qtimer_quiet_at(const struct tp_conn *c); /* when that is due */

@@ -11,7 +11,7 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 	ngtcp2_path ngp;
 	int r;
 
-	qtimer_doubt(c, &doubt);
+	qtimer_doubt(&doubt);
 	c->bytes_rx += n;
 	c->pkts_rx++;
 	qpath_to_ng(&ngp, path);

@@ -1,35 +1,23 @@
 /* Silence: since when something waits for an answer, and what counts as one. */
 #include "common/base/clock.h"
+#include "quic/protect/protect.h"
 #include "quic/user/conn_int.h"
 
 #define QUIET (3 * NS_PER_S) /* people are told */
 
-/* ngtcp2 does not say whether a packet was genuine. While a client waits for an answer, it believes only
- * what has an effect: another host, at an address that was the server's, answers with a stateless reset
- * that means nothing here. */
+/* ngtcp2 does not say whether a packet was genuine, but its decryption, which is ours, counts. Anybody can
+ * write our connection ID on a datagram, and another host, at an address that was the server's, answers with
+ * a stateless reset that means nothing here. */
 void
-qtimer_doubt(const struct tp_conn *c, struct qdoubt *d)
+qtimer_doubt(struct qdoubt *d)
 {
-	ngtcp2_conn_info ci;
-
-	d->any = !c->server && c->asked != 0 && c->now - c->asked > 2 * ngtcp2_conn_get_pto(c->ng);
-	if (!d->any)
-		return;
-	ngtcp2_conn_get_conn_info(c->ng, &ci);
-	d->in_flight = ci.bytes_in_flight;
-	d->rtt = ci.latest_rtt;
-	d->signs = c->signs;
+	d->opened = protect_opened();
 }
 
 bool
-qtimer_alive(const struct tp_conn *c, const struct qdoubt *d)
+qtimer_alive(const struct qdoubt *d)
 {
-	ngtcp2_conn_info ci;
-
-	if (!d->any || c->signs != d->signs)
-		return true;
-	ngtcp2_conn_get_conn_info(c->ng, &ci);
-	return ci.bytes_in_flight != d->in_flight || ci.latest_rtt != d->rtt;
+	return protect_opened() != d->opened;
 }
 
 void

@@ -87,12 +87,8 @@ qtimer_heard(struct tp_conn *c, const struct qdoubt *d)
 {
 	uint64_t silence = c->now - c->last_rx;
 
-	if (!qtimer_alive(c, d)) {
-		/* Perhaps the server's own probe: it answers ours, if it is that. */
-		if (c->now - c->last_tx > NS_PER_S)
-			c->jolt = true;
+	if (!qtimer_alive(d))
 		return;
-	}
 	c->last_rx = c->now;
 	c->asked = 0;
 	c->heard++;

@@ -31,6 +31,8 @@ struct sconf {
 	uint64_t login_grace_ns;         /* 0: none */
 	uint64_t client_alive_interval_ns; unsigned client_alive_count;
 	uint64_t connection_timeout_ns;  /* with a terminal, default 7 days */
+	uint64_t unused_timeout_ns;      /* 0: none */
+	struct strlist channel_timeouts; /* "type=interval" */
 	int log_level, log_facility;
 	char *key_log_file, *qlog_dir;   /* absolute; NULL: none */
 	int congestion_control;          /* enum tp_cc */

@@ -374,6 +374,22 @@ sconf_check_user_pattern(const char *word, struct conf_why *why)
 }
 
 /* The processes that open it have changed to the root folder. */
+/* "type=interval"; 0 is no timeout. Types that are not there are for later: they end nothing. */
+int
+sconf_check_channel_timeout(const char *word, struct conf_why *why)
+{
+	const char *eq = strchr(word, '=');
+	uint64_t s;
+
+	if (strcasecmp(word, "none") == 0)
+		return 0;
+	if (eq == NULL || eq == word)
+		return conf_bad(why, "\"%.60s\" is not type=interval, such as session=30m", word);
+	if (str_to_time(eq + 1, &s) != 0 || s > INT32_MAX)
+		return conf_bad(why, "\"%.60s\" is not a time such as 90, 10m or 1h30m", eq + 1);
+	return 0;
+}
+
 int
 sconf_check_absolute(const char *word, struct conf_why *why)
 {

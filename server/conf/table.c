@@ -208,8 +208,10 @@ static const struct conf_opt options[] = {
     {DO("ConnectionTimeout", TIME_NS, connection_timeout_ns), .min = 1, .max = 3650 * DAY,
 	.def = "7d", .flags = M | CONF_F_OURS},
     REFUSE("ChrootDirectory", M, "none", "changing the root directory is not supported yet"),
-    REFUSE("ChannelTimeout", M, "none", "timeouts of channels are not supported yet"),
-    REFUSE("UnusedConnectionTimeout", M, "none", "this timeout is not supported yet"),
+    {DO("ChannelTimeout", WORDS, channel_timeouts), .check = sconf_check_channel_timeout,
+	.flags = M | CONF_F_NONE},
+    {DO("UnusedConnectionTimeout", TIME_NS, unused_timeout_ns), .max = 3650 * DAY, .def = "none",
+	.flags = M | CONF_F_NONE},
     REFUSE("RDomain", M, "none", "routing domains are not supported"),
 
     /* ---- forwarding: none of it is offered, so each of these counts as "no" ---- */

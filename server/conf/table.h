@@ -21,7 +21,8 @@ struct sconf_src {
 conf_set_fn sconf_set_port, sconf_set_host_key, sconf_set_subsystem,
     sconf_set_startups, sconf_set_user_env, sconf_set_methods, sconf_set_env,
     sconf_set_listen, sconf_set_tcp_listen;
-conf_check_fn sconf_check_accept_env, sconf_check_user_pattern, sconf_check_absolute;
+conf_check_fn sconf_check_accept_env, sconf_check_user_pattern, sconf_check_absolute,
+    sconf_check_channel_timeout;
 conf_dump_fn sconf_dump_startups, sconf_dump_user_env, sconf_dump_methods, sconf_dump_listen;
 /* "host", "host:port", "[host]:port", an IPv6 address: fresh strings, *port NULL where there is none.
  * QERR_FORMAT, QERR_NOMEM. */

@@ -121,6 +121,8 @@ MESSAGE(session,
 	FIELD(session, alive_interval_ns),
 	FIELD(session, alive_count),
 	FIELD(session, connection_timeout_ns),
+	FIELD(session, unused_ns),
+	FIELD_MAX(session, channel_timeouts, WIRE_NAME_MAX),
 	FIELD_MAX(session, user, WIRE_USER_MAX))
 MESSAGE(pty, FIELD_MAX(pty, tty, PATH_MAXB))
 MESSAGE(binit,

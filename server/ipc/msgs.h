@@ -175,6 +175,8 @@ struct smsg_session {                   /* what net has to know of the authentic
 	uint32_t max_sessions;
 	uint64_t alive_interval_ns; uint32_t alive_count;
 	uint64_t connection_timeout_ns;
+	uint64_t unused_ns;             /* UnusedConnectionTimeout; 0: none */
+	struct strlist channel_timeouts; /* ChannelTimeout: "type=interval" */
 	char *user;
 };
 struct smsg_pty { char *tty; };

@@ -194,6 +194,8 @@ send_session(struct monitor *m, int nb_fd)
 	    .alive_interval_ns = c->client_alive_interval_ns,
 	    .alive_count = c->client_alive_count,
 	    .connection_timeout_ns = c->connection_timeout_ns,
+	    .unused_ns = c->unused_timeout_ns,
+	    .channel_timeouts = c->channel_timeouts,
 	    .user = auth_account(m->auth)->name};
 	struct buf b;
 	buf_init(&b, IPC_BODY_MAX);

@@ -87,7 +87,28 @@ on_grace(void *arg)
 static void
 on_unused(void *arg)
 {
-	net_close(arg, TP_OK, "no session left");
+	struct net *net = arg;
+
+	if (net->limits.unused_ns != 0)
+		net_close(net, TP_E_TIMEOUT, "the connection was unused for too long");
+	else
+		net_close(net, TP_OK, "no session left");
+}
+
+static void
+on_channels(void *arg)
+{
+	idle_check(arg);
+}
+
+/* Once the last session is over, or, where the administrator wants it, also before the first. */
+static void
+set_unused(struct net *net, bool had_one)
+{
+	uint64_t after = net->limits.unused_ns != 0 ? net->limits.unused_ns : net->unused_ns;
+	bool wanted = net->open_sessions == 0 && (had_one || net->limits.unused_ns != 0);
+
+	ev_timer_at(net->unused, wanted ? ev_now(net->ev) + after : UINT64_MAX);
 }
 
 void
@@ -129,8 +150,8 @@ net_sessions_changed(struct net *net)
 	if (!net->authed || net->over)
 		return;
 	set_idle(net);
-	ev_timer_at(net->unused,
-	    net->open_sessions == 0 ? ev_now(net->ev) + net->unused_ns : UINT64_MAX);
+	set_unused(net, true);
+	idle_check(net);
 }
 
 void
@@ -147,6 +168,7 @@ net_authenticated(struct net *net)
 	tp_conn_set_window(net->conn, NET_WINDOW);
 	tp_conn_set_max_streams(net->conn, streams, streams);
 	set_idle(net);
+	set_unused(net, false);
 	sessions_resume(net);
 	instreams_resume(net);
 }
@@ -273,6 +295,7 @@ net_new(struct net **out, struct ev *ev)
 	buf_init(&net->control.key, WIRE_KEY_MAX);
 	if (ev_timer_new(&net->grace, ev, on_grace, net) < 0 ||
 	    ev_timer_new(&net->unused, ev, on_unused, net) < 0 ||
+	    ev_timer_new(&net->channels, ev, on_channels, net) < 0 ||
 	    ev_timer_new(&net->last, ev, say_last, net) < 0) {
 		net_free(&net);
 		return QERR_NOMEM;
@@ -300,6 +323,7 @@ net_free(struct net **netp)
 	ipc_free(&net->monitor);
 	ev_timer_free(&net->grace);
 	ev_timer_free(&net->unused);
+	ev_timer_free(&net->channels);
 	ev_timer_free(&net->last);
 	if (net->setup.have_init)
 		smsg_free_ninit(&net->setup.init);

@@ -46,6 +46,7 @@ struct net {
 	struct quic_accept *accept;  /* a byte stream on which nothing has come yet: no conn then */
 	struct net_setup setup;
 	struct ev_timer *grace, *unused, *last; /* last: MN_CLOSED is tried again */
+	struct ev_timer *channels;   /* idle_check */
 	uint64_t unused_ns;          /* NET_UNUSED_NS; tests have less time */
 	struct control control;
 	struct smsg_session limits;  /* valid once the broker is there */
@@ -88,6 +89,10 @@ void control_handshake_done(struct net *net);
 void control_auth_result(struct net *net, const struct smsg_auth_result *m);
 void control_banner(struct net *net, const char *text);
 void control_free(struct net *net);
+
+/* ---- idle.c: ChannelTimeout */
+/* Ends what is idle for too long, and arms net->channels for the next one. */
+void idle_check(struct net *net);
 
 /* ---- session.c, session_msg.c, session_io.c: see session.h */
 

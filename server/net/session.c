@@ -218,6 +218,7 @@ session_started(struct net *net, uint64_t chan, int *fds, size_t nfds)
 	if (s == NULL)
 		return;
 	s->start.has_pty = nfds == 1;
+	s->active = ev_now(net->ev);
 	session_set_phase(s, SESSION_RUNNING);
 	if (session_io_start(s, fds, nfds) < 0) {
 		log_error("channel %llu: cannot set up its streams: %s", (unsigned long long)chan,

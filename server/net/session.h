@@ -40,6 +40,7 @@ struct session {
 	int in_fd;                  /* the child's input, before its stream has come; else -1 */
 	struct pump_in *pump_in;
 	struct session_out out[2];  /* standard output, standard error */
+	uint64_t active;            /* when something last went through, as far as noted */
 	bool exited;
 	struct smsg_exit exit;
 };
@@ -65,6 +66,9 @@ void session_started(struct net *net, uint64_t chan, int *fds,
     size_t nfds); /* 1: pty master; 3: pipes */
 void session_failed(struct net *net, uint64_t chan, const char *reason);
 void session_exited(struct net *net, const struct smsg_exit *m);
+
+/* ---- idle.c: before a pump goes, what it knows of activity */
+void session_note_activity(struct session *s);
 
 /* ---- session_msg.c: the client's messages */
 extern const struct msg_row session_rows[];

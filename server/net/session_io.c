@@ -42,6 +42,7 @@ on_input_done(void *arg, enum pump_end why)
 	struct session *s = arg;
 
 	(void)why;
+	session_note_activity(s);
 	pump_in_free(&s->pump_in);
 }
 
@@ -71,6 +72,7 @@ output_done(struct session *s, struct session_out *o, enum pump_end why)
 	if (why == PUMP_ERROR)
 		log_debug("channel %llu: cannot read the child's output: %s",
 		    (unsigned long long)s->id, qerr_str(QERR_SYS));
+	session_note_activity(s);
 	pump_out_free(&o->pump);
 	o->over = true;
 	session_tell_exit(s);

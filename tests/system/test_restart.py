@@ -316,3 +316,64 @@ def a_server_answers_no_more_than_three_times_what_came(w):
     got = sum(t[2] - 28 for t in l.trace() if t[3] == 17 and t[1] == "a")
     sent = sum(t[2] - 28 for t in l.trace() if t[3] == 17 and t[1] == "b")
     check(got > 0 and 0 < sent <= 3 * got, f"{sent} bytes for {got}")
+
+
+# ---- silence -----------------------------------------------------------------------
+
+@test
+def a_silent_session_is_seen_and_can_be_ended(w):
+    """The client's network is gone: who(1) shows the session, and hanging its shell up ends all of it."""
+    need_program("who", "coreutils")
+    l, s = started(w, "UsePAM no\n")
+    t = w.terminal(w.alice, "-tt", *opts(w), "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    t.expect(r"\$ ")
+    t.send("echo tty=$(tty) pid=$$\n")
+    m = t.expect(r"tty=/dev/(\S+) pid=(\d+)")
+    l.set("down")
+    who = subprocess.run(["who", "-u"], capture_output=True, text=True).stdout
+    line = next((x for x in who.splitlines() if m[1] in x.split()), "")
+    contains(line, "alice", who)
+    contains(line, "10.99.1.1", who)
+    # The process that it names lives as long as the session, and takes it along.
+    os.kill(int(m[2]), signal.SIGHUP)
+    wait(lambda: m[1] not in subprocess.run(["who"], capture_output=True, text=True).stdout.split(), "who to forget it")
+    l.set("up")
+    equal(t.wait(60) in (129, 255), True, "the client's status")
+    wait(lambda: not s.children("qshd-net"), "nothing to be left of it", 60)
+
+
+@test
+def the_monitor_ends_a_silent_session(w):
+    l, s = started(w, "UsePAM no\n")
+    t = w.terminal(w.alice, "-tt", *opts(w), "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    t.expect(r"\$ ")
+    l.set("down")
+    os.kill(s.children("qshd-monitor")[0], signal.SIGTERM)
+    wait(lambda: not s.children("qshd-net") and not s.children("qshd-broker"), "its processes to end", 60)
+    equal([x for x in subprocess.run(["who"], capture_output=True, text=True).stdout.splitlines() if "alice" in x], [])
+    # The client hears of it when it is heard again.
+    l.set("up")
+    t.send("x")
+    equal(t.wait(60), 255)
+    contains(t.text, "Connection to 10.99.0.2 closed")
+
+
+@test
+def an_idle_channel_is_closed(w):
+    l, s = started(w, "ChannelTimeout session:shell=1\n")
+    e = Echo(w) # a command
+    t = w.terminal(w.alice, "-tt", *opts(w), "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    t.expect(r"\$ ")
+    equal(t.wait(60), 255)
+    contains(t.text, "idle for too long")
+    s.logged("ChannelTimeout")
+    e.ask(1000)
+    e.end()
+
+
+@test
+def an_unused_connection_is_closed(w):
+    l, s = started(w, "UnusedConnectionTimeout 1\n")
+    p = w.spawn(w.alice, *opts(w), "-N", "alice@10.99.0.2", ns="a", env=w.env(w.alice))
+    equal(p.wait(60 * SLOW), 255)
+    contains(p.stderr.read(), "unused for too long")

@@ -625,6 +625,40 @@ server_ends_when_unused(void **state)
 	expect_close(w, TP_OK, "no session left");
 }
 
+/* UnusedConnectionTimeout also ends one that never had a session. */
+static void
+unused_from_the_start(void **state)
+{
+	struct world *w = *state;
+
+	w->limits.unused_ns = 30 * NS_PER_MS;
+	world_start(w);
+	world_auth(w);
+	assert_true(loop_until(w->ev, is_closed, w));
+	expect_close(w, TP_E_TIMEOUT, "the connection was unused for too long");
+}
+
+/* ChannelTimeout: by type, first match; what goes through puts it off. */
+static void
+idle_channel(void **state)
+{
+	char a[] = "direct-tcpip=1", b[] = "session:comm*=1", d[] = "session:*=100";
+	char *v[] = {a, b, d};
+	struct world *w = *state;
+	uint64_t since;
+	struct child c;
+
+	w->limits.channel_timeouts = (struct strlist){v, 3};
+	running(w, &c);
+	since = ev_now(w->ev);
+	assert_true(loop_until(w->ev, is_closed, w));
+	assert_true(ev_now(w->ev) - since >= NS_PER_S * 9 / 10);
+	assert_int_equal(w->seen[NB_CLOSE].count, 1);
+	expect_close(w, TP_E_TIMEOUT, "the session was idle for too long");
+	close_child(&c);
+	w->limits.channel_timeouts = (struct strlist){0};
+}
+
 static void
 exit_by_signal(void **state)
 {
@@ -1410,7 +1444,7 @@ main(void)
 		T(monitor_is_busy),
 		T(listener_dies),
 		T(one_flight_runs_a_command),
-		T(server_ends_when_unused),
+		T(server_ends_when_unused), T(unused_from_the_start), T(idle_channel),
 		T(exit_by_signal),
 		T(pty_says_all_before_the_status),
 		T(status_waits_for_the_pty),

@@ -366,6 +366,41 @@ test_alpn_client(void **state)
 	raw_free(&r);
 }
 
+/* Silence is over when something of the peer's comes, and not when anybody writes the connection's ID on a
+ * datagram: who ends a connection for silence is not to be kept from it. */
+static void
+test_forged_sign_of_life(void **state)
+{
+	static const uint8_t ping[] = {0x01};
+	const ngtcp2_cid *cid;
+	uint8_t forged[64];
+	struct tp_stats st;
+	struct rawpair r;
+	uint64_t before;
+
+	(void)state;
+	raw_server_init(&r, QUIC_ALPN);
+	raw_run(&r, 20);
+	assert_int_equal(r.peer.done, 1);
+	tp_conn_stats(r.c, &st);
+	before = st.last_rx_ns;
+	r.now += 10 * NS_PER_S;
+	cid = ngtcp2_conn_get_dcid(r.ng);
+	memset(forged, 0x5a, sizeof(forged));
+	forged[0] = 0x40;
+	memcpy(forged + 1, cid->data, cid->datalen);
+	assert_true(qconn_owns(r.c, forged, sizeof(forged)));
+	assert_int_equal(qconn_input(r.c, &r.path, 0, forged, sizeof(forged), r.now), 0);
+	tp_conn_stats(r.c, &st);
+	assert_true(st.last_rx_ns == before);
+	raw_inject(&r, ping, sizeof(ping));
+	raw_deliver(&r);
+	assert_non_null(r.c);
+	tp_conn_stats(r.c, &st);
+	assert_true(st.last_rx_ns == r.now);
+	raw_free(&r);
+}
+
 /* The monitor refuses to sign: the handshake ends, nothing else does. */
 static void
 test_no_signature(void **state)
@@ -452,7 +487,7 @@ main(void)
 		cmocka_unit_test(test_retry),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_alpn_client),
-		cmocka_unit_test(test_no_signature),
+		cmocka_unit_test(test_forged_sign_of_life), cmocka_unit_test(test_no_signature),
 		cmocka_unit_test(test_server_keys),
 	};
 

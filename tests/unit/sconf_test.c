@@ -347,7 +347,8 @@ refused(void **state)
 	static const char *const lines[] = {"NoSuchKeyword yes", "ChrootDirectory /srv",
 	    "ChrootDirectory %h", "AuthorizedKeysCommand /bin/x", "AuthorizedPrincipalsFile x",
 	    "AuthorizedPrincipalsCommand /x", "RevokedKeys /etc/ssh/revoked",
-	    "RefuseConnection yes", "ChannelTimeout session=5m", "UnusedConnectionTimeout 1m",
+	    "RefuseConnection yes", "ChannelTimeout session", "ChannelTimeout =5m",
+	    "ChannelTimeout session=x", "UnusedConnectionTimeout x",
 	    "RDomain 1", "HostKeyAgent /run/agent", "PerSourceMaxStartups 3",
 	    "PerSourcePenalties yes", "PerSourcePenalties crash:60", "PerSourcePenalties no x",
 	    "ListenAddress 10.0.0.1 rdomain 1", "Match RDomain 1", "Match invalid-user",
@@ -406,6 +407,23 @@ all_bad_lines_are_told(void **state)
 	assert_non_null(strstr(logged, "c:1: Nope: "));
 	assert_non_null(strstr(logged, "c:3: Port: "));
 	assert_non_null(strstr(logged, "c:4: Match: "));
+}
+
+static void
+timeouts(void **state)
+{
+	struct sconf *c = eval("ChannelTimeout session:*=5m session=90 direct-tcpip=0\n"
+			       "ChannelTimeout global=1\nUnusedConnectionTimeout 1m\n", NULL);
+
+	(void)state;
+	assert_int_equal(c->channel_timeouts.n, 3);
+	assert_string_equal(c->channel_timeouts.v[0], "session:*=5m");
+	assert_true(c->unused_timeout_ns == UINT64_C(60000000000));
+	sconf_free(&c);
+	c = eval("", NULL);
+	assert_int_equal(c->channel_timeouts.n, 0);
+	assert_true(c->unused_timeout_ns == 0);
+	sconf_free(&c);
 }
 
 static void
@@ -685,7 +703,7 @@ main(void)
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(refused_where_it_does_not_apply),
 	    cmocka_unit_test(all_bad_lines_are_told),
-	    cmocka_unit_test(harmless_values),
+	    cmocka_unit_test(timeouts), cmocka_unit_test(harmless_values),
 	    cmocka_unit_test(names_that_need_a_look_up),
 	    cmocka_unit_test(passed_over_with_a_line),
 	    cmocka_unit_test(pid_file_of_sshd),
