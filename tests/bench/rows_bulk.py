@@ -56,12 +56,12 @@ def throughput(lab, runs, host, title, size, budget="", met=None, cpu=False):
 
 @row("veth")
 def veth(lab, runs, quick):
-    return throughput(lab, runs, VETH, "one stream, clean veth, MTU 1500", 300 if quick else 1000, "1.5 x ssh", times(1.5), cpu=True)
+    return throughput(lab, runs, VETH, "one stream, clean veth, MTU 1500", 300 if quick else 600, "1.5 x ssh", times(1.5), cpu=True)
 
 
 @row("loopback")
 def loopback(lab, runs, quick):
-    return throughput(lab, runs, LOOP, "one stream, loopback", 300 if quick else 1000)
+    return throughput(lab, runs, LOOP, "one stream, loopback", 300 if quick else 600)
 
 
 LONG = (

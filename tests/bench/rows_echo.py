@@ -173,7 +173,7 @@ def beside(lab, runs, quick):
     idle, loaded, load = ({k: [] for k in ("ssh", "qsh")} for _ in range(3))
     errors = []
     rng = random.Random(2)
-    for i in range(2 if quick else runs):
+    for i in range(2 if quick else min(runs, 3)):
         for peer in ("ssh", "qsh"):
             lab.link(delay=25, rate=rate, queue=625000)
             t = None
