@@ -233,13 +233,15 @@ struct outage {
 };
 
 static void
-outage(const struct outage *o)
+outage(const struct outage *o, enum tp_cc cc)
 {
 	struct run *r = run_new(o->length + o->at, o->delay, o->up, o->down);
 	uint64_t back;
 
-	snprintf(r->name, sizeof(r->name), "outage of %" PRIu64 " s, sides %u, delay %" PRIu64
-	    " ms, at %" PRIu64 " ms%s%s%s", o->length / NS_PER_S, o->sides, o->delay / NS_PER_MS,
+	r->p.cll.cc = r->p.svl.cc = cc;
+
+	snprintf(r->name, sizeof(r->name), "outage of %" PRIu64 " s, %s, sides %u, delay %" PRIu64
+	    " ms, at %" PRIu64 " ms%s%s%s", o->length / NS_PER_S, cc == TP_CC_BBR ? "bbr" : "cubic", o->sides, o->delay / NS_PER_MS,
 	    o->at / NS_PER_MS, o->up ? ", up" : "", o->down ? ", down" : "", o->rebind ? ", rebind" : "");
 	connect_and_open(r);
 	simpair_run(&r->p, o->at);
@@ -273,14 +275,15 @@ outages(void)
 
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		for (o.sides = 1; o.sides <= 3; o.sides++) {
-			for (who = 1; who <= 3; who += 2) {
+			for (who = 1; who <= 3; who++) {
 				o.length = lengths[i];
 				o.delay = (who == 3 ? 75 : 20) * NS_PER_MS;
 				o.at = (60 + 17 * i + 31 * o.sides) * NS_PER_MS;
 				o.up = who & 1;
 				o.down = who & 2;
 				o.rebind = (i + o.sides + who) % 2 == 0;
-				outage(&o);
+				outage(&o, TP_CC_CUBIC);
+				outage(&o, TP_CC_BBR);
 			}
 		}
 	}
@@ -406,6 +409,8 @@ random_run(uint64_t seed)
 		n->link[i].queue = (20 + simnet_below(n, 200)) * NS_PER_MS;
 		r->wanted[i] = simnet_below(n, 3) != 0;
 	}
+	r->p.cll.cc = simnet_below(n, 2) == 0 ? TP_CC_CUBIC : TP_CC_BBR;
+	r->p.svl.cc = simnet_below(n, 2) == 0 ? TP_CC_CUBIC : TP_CC_BBR;
 	connect_and_open(r);
 	tp_conn_set_keepalive(simpeer_conn(&r->p.cl), NS_PER_S);
 	for (i = 0; i < 2; i++) {

@@ -85,3 +85,21 @@ def a_black_hole_in_the_middle(w):
     e.until(0.7)
     w.l.set("mtu 0")
     e.end()
+
+
+@test
+def the_link_is_down_for_a_minute(w):
+    """A full window is unanswered both ways. Both ends try again, at least once in an eighth of the silence."""
+    net(w, delay=2)
+    e = Echo(w, 100 * MB)
+    e.until(0.3)
+    w.l.set("down")
+    time.sleep(60)                                   # the outage itself
+    have = e.came()
+    check(have < e.size, "data was under way")
+    w.l.set("up")
+    start = time.monotonic()
+    wait(lambda: e.came() > have, "data to flow again", 40)
+    took = time.monotonic() - start
+    check(took < 2 * 60 / 8 + 5 * SLOW, f"data flowed only {took:.1f} s after the path was back")
+    e.end()
