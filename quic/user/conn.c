@@ -70,6 +70,8 @@ settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 	st->handshake_timeout =
 	    c->lim.handshake_timeout != 0 ? c->lim.handshake_timeout : UINT64_MAX;
 	if (c->host->packet != 0) {
+		/* Whose window only grows where nothing is lost: what is beneath decides. */
+		st->cc_algo = NGTCP2_CC_ALGO_CUBIC;
 		st->max_tx_udp_payload_size = c->host->packet;
 		st->no_tx_udp_payload_size_shaping = 1;
 		st->no_pmtud = 1;
