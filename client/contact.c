@@ -37,16 +37,16 @@ on_resolved(void *arg, const struct addr *found, size_t n)
 	struct addr v[RESOLVE_MAX];
 	char at[ADDR_STRLEN];
 
-	resolve_free(&c->resolve);
-	if (n == 0) {
+	if (n == 0)
 		log_debug("%s: no address was found for it now", c->conf->hostname);
-		return;
-	}
 	for (size_t i = 0; i < n; i++) {
 		v[i] = found[i];
 		addr_set_port(&v[i], c->port);
 		log_debug("%s is now at %s", c->conf->hostname, addr_host(&v[i], at));
 	}
+	resolve_free(&c->resolve); /* and found with it */
+	if (n == 0)
+		return;
 	quic_client_set_remotes(c->conn, v, n);
 }
 

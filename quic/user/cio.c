@@ -139,8 +139,11 @@ static void
 link_close(void *arg, unsigned i)
 {
 	struct cio *io = arg;
+	struct ev_io **e = &io->link[i].ev_io;
 
-	ev_io_free(&io->link[i].ev_io);
+	if (io->d.c != NULL && *e != NULL && (ev_io_get(*e) & EV_WR) != 0)
+		qconn_drop_held(io->d.c);
+	ev_io_free(e);
 	fd_close(&io->link[i].fd);
 }
 
@@ -150,6 +153,7 @@ host_release(void *arg)
 	struct cio *io = arg;
 	unsigned i;
 
+	io->d.c = NULL;
 	for (i = 0; i < ROAM_LINKS; i++)
 		link_close(io, i);
 	roam_free(&io->roam);

@@ -100,6 +100,8 @@ int qconn_move(struct tp_conn *c, const struct tp_path *name, bool probe, uint64
 /* Sends something now that will be answered, also where the congestion window is full or the timer for it
  * is backed off. QERR_AGAIN: that was done so often without an answer that only a move helps. QERR_CLOSED. */
 int qconn_probe(struct tp_conn *c, uint64_t now);
+/* The carrier that took no more is gone: what waits for it is lost, and repeated in time. */
+void qconn_drop_held(struct tp_conn *c);
 /* While a path is sought, ngtcp2's timers stand still: each that expires without an answer doubles the next,
  * and qconn_probe, which has to go over them, can do so only some thirty times. */
 void qconn_mute(struct tp_conn *c, bool muted);

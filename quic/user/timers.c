@@ -152,6 +152,15 @@ qtimer_jolt(struct tp_conn *c)
 }
 
 void
+qconn_drop_held(struct tp_conn *c)
+{
+	if (!c->is_held)
+		return;
+	c->is_held = false;
+	qc_wake(c);
+}
+
+void
 qconn_mute(struct tp_conn *c, bool muted)
 {
 	c->muted = muted;
@@ -166,7 +175,8 @@ qconn_probe(struct tp_conn *c, uint64_t now)
 	if (c->dead || c->over || c->fail_set || c->closing || !c->done_told)
 		return QERR_CLOSED;
 	qconn_enter(c, now);
-	if (c->is_held || !qpath_may_send(c))
+	c->is_held = false; /* for a link that may be full for ever; what is lost is repeated */
+	if (!qpath_may_send(c))
 		ok = true; /* it will be soon */
 	else if (in_flight(c) == 0)
 		qpath_ping(c);
