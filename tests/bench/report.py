@@ -13,6 +13,9 @@ def cell(r, peer):
         late = re.search(r"not done after (\S+) s", why[0]) if why else None
         return f"> {late.group(1)} s" if late else "failed" if why else "–"
     text = f"{number(r.value(peer))} {r.unit}".strip()
+    failed = sum(e.startswith(peer + ":") for e in r.errors)
+    if failed:
+        text += f" [{failed} runs failed]"
     return text if len(v) < 2 or r.show or len(v) > 50 else f"{text} ({number(min(v))} to {number(max(v))})"
 
 

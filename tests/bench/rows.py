@@ -54,7 +54,8 @@ def interleave(peers, runs, warm=1):
             except (Failed, OSError, AssertionError) as e:
                 errors.append(f"{k}: {e}")
                 print(f"  {k}: {e}", file=sys.stderr, flush=True)
-                if isinstance(e, TimedOut):
+                # Without a result so far, more of that would only take time.
+                if isinstance(e, TimedOut) and not samples[k] and i >= 1:
                     out.add(k)
     return samples, errors
 
