@@ -208,7 +208,7 @@ static int
 open_channel(struct session *s)
 {
 	struct tp_stream *st;
-	int rc = tp_stream_open(s->conn, false, &no_ops, s, TP_PRIO_INTERACTIVE, &st);
+	int rc = tp_stream_open(s->conn, false, &no_ops, s, TP_PRIO_CONTROL, &st);
 
 	if (rc < 0)
 		return rc;

@@ -86,8 +86,8 @@ struct qyield { /* yield.c */
 	uint64_t off_until;        /* it was in vain */
 	uint64_t cap;              /* bytes in flight above which bulk waits; 0: none */
 	uint64_t from, to;         /* when the round trips of this round are looked at; to is 0: no round */
-	uint64_t rtt, peak;        /* the shortest of them; most bytes in flight */
-	uint64_t rtt_cut;          /* at the last cut */
+	uint64_t rtt, level;       /* the shortest of them; bytes in flight behind it */
+	uint64_t level0, rtt0;     /* when it was last judged whether cuts help */
 	unsigned futile;
 };
 

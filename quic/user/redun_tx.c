@@ -43,7 +43,8 @@ qredun_sent(struct tp_stream *s)
 {
 	if (s->prio == TP_PRIO_BULK || !s->conn->done_told)
 		return;
-	qyield_typed(s->conn);
+	if (s->prio == TP_PRIO_INTERACTIVE && s->tx.acked > 0) /* not only what opens a stream */
+		qyield_typed(s->conn);
 	if (s->conn->host->packet != 0)
 		return; /* a byte stream loses nothing */
 	redun_tx_sent(&s->out, s->conn->now);
