@@ -215,7 +215,7 @@ static int
 start_command(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
 {
 	struct quic_carrier via = {.kind = QUIC_CARRIER_COMMAND};
-	int fds[2], rc = proxycmd_start(&c->command, c->conf->proxy_command, fds);
+	int fds[2], rc = proxycmd_start(&c->command, c->conf->proxy_run, fds);
 
 	if (rc < 0) {
 		struct quic_trace *trace = cfg->trace;

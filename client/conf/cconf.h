@@ -39,7 +39,8 @@ struct cconf {
 	char *fingerprint_hash;
 	char *preferred_auth;
 	unsigned password_prompts;
-	char *proxy_command;      /* NULL: none; tokens are filled in */
+	char *proxy_command;      /* NULL: none; as it was written */
+	char *proxy_run;          /* the same with its tokens filled in, for the shell */
 	bool proxy_fdpass;        /* set together with it: the connection is refused for now */
 	char *proxy_jump;         /* likewise */
 	unsigned tcp_port;        /* 0: none */

@@ -91,10 +91,15 @@ expand_proxy(struct cconf *c, const struct cconf_tokens *t, const char *home)
 	struct cconf_tokens few = {.n = 0};
 	size_t i;
 
+	if (c->proxy_command == NULL)
+		return 0;
 	for (i = 0; i < t->n; i++)
 		if (strchr("hnpr", t->t[i].c) != NULL)
 			few.t[few.n++] = t->t[i];
-	return expand(&c->proxy_command, TOKENS, &few, home, "ProxyCommand");
+	replace(&c->proxy_run, strdup(c->proxy_command));
+	if (c->proxy_run == NULL)
+		return QERR_NOMEM;
+	return expand(&c->proxy_run, TOKENS, &few, home, "ProxyCommand");
 }
 
 static int
@@ -326,6 +331,7 @@ cconf_free(struct cconf **c)
 		return;
 	conf_table_clear(&cconf_table, *c);
 	free((*c)->host);
+	free((*c)->proxy_run);
 	free(*c);
 	*c = NULL;
 }

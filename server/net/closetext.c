@@ -28,6 +28,7 @@ static const char *const plain[] = {
 	[TP_CLOSED_VERSION] = "no common QUIC version",
 	[TP_CLOSED_HANDSHAKE_TIMEOUT] = "the client did not finish the handshake in time",
 	[TP_CLOSED_REFUSED] = "the client's address refuses packets",
+	[TP_CLOSED_CARRIER] = "the byte stream beneath it has ended",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -77,7 +78,7 @@ close_text(char *dst, size_t n, const struct tp_close *why)
 		    reason[0] != '\0' ? ": " : "", reason);
 		break;
 	case TP_CLOSED_CARRIER:
-		(void)snprintf(dst, n, "%s", reason);
+		(void)snprintf(dst, n, "%s", reason[0] != '\0' ? reason : plain[why->by]);
 		break;
 	case TP_CLOSED_SYS:
 		(void)snprintf(dst, n, "local failure: %s",
