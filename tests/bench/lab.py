@@ -76,7 +76,12 @@ class Proc:
     def kill(self):
         """Ends it where it runs; what it said on standard error is in said."""
         if self.p.poll() is None:
-            os.killpg(self.p.pid, signal.SIGKILL)
+            # A client that just vanishes leaves a login with a terminal behind, which waits for it for days.
+            os.killpg(self.p.pid, signal.SIGTERM)
+            try:
+                self.p.wait(1)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.p.pid, signal.SIGKILL)
         if not self.over:
             self.over = True
             _, err = self.p.communicate()

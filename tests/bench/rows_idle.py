@@ -30,9 +30,9 @@ def private_kb(pids):
 
 
 def wakeups(pids):
-    """How often these processes, taken together, began to run because something had happened."""
-    return sum(int(m.group(1)) for pid in pids
-               if (m := re.search(r"\nvoluntary_ctxt_switches:\s*(\d+)", qshtest.read(f"/proc/{pid}/status"))))
+    """{pid: how often it began to run because something had happened}."""
+    return {pid: int(m.group(1)) for pid in pids
+            if (m := re.search(r"\nvoluntary_ctxt_switches:\s*(\d+)", qshtest.read(f"/proc/{pid}/status")))}
 
 
 def log_in(lab, peer, n):
@@ -74,7 +74,10 @@ def idle(lab, runs, quick):
             w0, c0 = wakeups(now), lab.server_cpu.seconds()
             time.sleep(seconds)
             c1 = lab.server_cpu.seconds()
-            wakes[peer] = [(wakeups(now) - w0) / seconds]
+            w1 = wakeups(now)
+            if len(w1) < len(w0):
+                errors.append(f"{peer}: {len(w0) - len(w1)} of the server's processes ended while nothing happened")
+            wakes[peer] = [sum(n - w0[pid] for pid, n in w1.items()) / seconds]
             if c0 is not None:
                 cpu[peer] = [(c1 - c0) / seconds * 1000 / n * 1000]
         except Failed as e:
