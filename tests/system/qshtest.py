@@ -370,7 +370,8 @@ class Link:
         """Packets so far: (time us, side, IP length, protocol, source port, destination port)."""
         self.set("mark .")
         out = []
-        for line in read(self.trace_path).splitlines():
+        text = read(self.trace_path)
+        for line in text[:text.rfind("\n") + 1].splitlines():  # packets go on, and a line may be half written
             w = line.split()
             if w and w[0] != "#":
                 out.append((int(w[0]), w[1], int(w[2]), int(w[3]), int(w[4]), int(w[5])))
