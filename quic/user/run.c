@@ -18,6 +18,11 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 	r = ngtcp2_conn_read_pkt(c->ng, &ngp, &pi, p, n, qc_ts(c));
 	if (c->dead)
 		return;
+	/* When a client moves again before the first move was validated, ngtcp2 1.11 retires the connection
+	 * ID of the path that it would fall back to, and still counts it: the one that the client sends in
+	 * its place is one too many. Nothing has changed yet, so it is as if the packet had been lost. */
+	if (r == NGTCP2_ERR_CONNECTION_ID_LIMIT && c->server)
+		return;
 	if (r != 0) {
 		qclose_liberr(c, r);
 		return;
