@@ -719,6 +719,9 @@ test_chaos(void **state)
 	(void)state;
 	for (seed = 100; seed < 160; seed++)
 		chaos(seed);
+	/* A connection ID was counted that had been retired. */
+	chaos(2207);
+	chaos(2567);
 }
 
 int
