@@ -263,7 +263,9 @@ start_next(void *arg)
 	lane->at++;
 	a->started = true;
 	quic_limits_client(&cfg.limits);
-	if (c->watched)
+	quic_limits_buffer(&cfg.limits, c->conf->connection_buffer);
+	cfg.limits.conn_window = c->conf->connection_buffer;
+	if (c->watched && cfg.limits.uni_window > WATCHED_WINDOW)
 		cfg.limits.uni_window = WATCHED_WINDOW;
 	cfg.limits.cc = (enum tp_cc)c->conf->congestion_control;
 	if (c->conf->connect_timeout)

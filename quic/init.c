@@ -8,7 +8,7 @@
 #include "quic/protect/protect.h"
 #include "quic/quic.h"
 
-#define MIB (UINT64_C(1024) * 1024)
+#define CONN_BUFFER (UINT64_C(64) * 1024 * 1024)
 
 int
 quic_init(void)
@@ -27,22 +27,30 @@ quic_init(void)
 	return 0;
 }
 
+void
+quic_limits_buffer(struct quic_limits *l, uint64_t bytes)
+{
+	/* Stream windows are for life (ngtcp2 tunes none of them when the connection's window is
+	 * not its to tune), so they are large enough for one copy at 1 Gbit/s and 130 ms. Not the whole:
+	 * one stream whose bytes nobody takes would leave the others no credit. */
+	l->stream_window = l->uni_window = bytes / 4;
+	l->send_buffer = (size_t)(bytes / 4);
+	l->send_total = (size_t)bytes;
+}
+
 static void
 limits_common(struct quic_limits *l)
 {
-	/* Stream windows are for life (ngtcp2 tunes none of them when the connection's window is
-	 * not its to tune), so they are large enough for one copy at 1 Gbit/s and 130 ms. */
-	l->stream_window = l->uni_window = 16 * MIB;
+	quic_limits_buffer(l, CONN_BUFFER);
 	l->max_bidi = 128;
 	l->max_uni = 128;
-	l->send_buffer = (size_t)(16 * MIB);
 }
 
 void
 quic_limits_client(struct quic_limits *l)
 {
 	limits_common(l);
-	l->conn_window = 64 * MIB;
+	l->conn_window = CONN_BUFFER;
 	l->handshake_timeout = 30 * NS_PER_S;
 }
 

@@ -22,11 +22,15 @@ struct quic_limits {
 	uint64_t uni_window;       /* of each unidirectional stream, for life */
 	uint64_t max_bidi, max_uni;/* streams the peer may open at first */
 	size_t send_buffer;        /* per stream, bytes */
+	size_t send_total;         /* all streams of the connection together, but for those of TP_PRIO_CONTROL, bytes */
 	uint64_t handshake_timeout;/* ns */
 	enum tp_cc cc;             /* congestion control of what we send */
 };
 void quic_limits_client(struct quic_limits *l);
 void quic_limits_server(struct quic_limits *l);
+/* Has a connection hold so many bytes at most in each direction, and a stream a quarter of that. conn_window
+ * stays: whoever knows the peer sets it, or calls tp_conn_set_window. */
+void quic_limits_buffer(struct quic_limits *l, uint64_t bytes);
 
 #define QUIC_ADDR_TOKEN_MAX 512 /* bytes; longer ones are not kept */
 /* Tokens by which a server knows an address again, and needs no round trip to prove it (RFC 9000 section

@@ -34,6 +34,7 @@ struct cconf {
 	unsigned server_alive_interval, server_alive_count;
 	uint64_t connection_timeout_ns;
 	int congestion_control;   /* enum tp_cc */
+	uint64_t connection_buffer; /* bytes */
 	bool stdin_null, fork_after_auth, pubkey_auth;
 	char *pubkey_algs;        /* PubkeyAcceptedAlgorithms; where it leaves ssh-ed25519 out, pubkey_auth is false */
 	char *fingerprint_hash;

@@ -68,6 +68,8 @@ static const struct conf_opt options[] = {
     {DO("Migrate", BOOL, migrate), .def = "yes", .flags = CONF_F_OURS},
     {DO("CongestionControl", ENUM, congestion_control), .names = cc_names, .def = "bbr",
         .flags = CONF_F_OURS},
+    {DO("ConnectionBuffer", SIZE, connection_buffer), .min = 1LL << 20, .max = 1LL << 30,
+        .def = "64M", .flags = CONF_F_OURS},
     {DO("SendSNI", BOOL, send_sni), .def = "no", .flags = CONF_F_OURS},
     {DO("TokenFile", STRING, token_file), .def = "~/.ssh/qsh_tokens",
         .flags = CONF_F_NONE | CONF_F_OURS},

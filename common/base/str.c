@@ -1,5 +1,6 @@
 #include "common/base/str.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -93,6 +94,52 @@ str_to_time(const char *s, uint64_t *seconds)
 	}
 	*seconds = total;
 	return 0;
+}
+
+static const char size_units[] = "KMG"; /* each 1024 times the one before */
+
+int
+str_to_size(const char *s, uint64_t *bytes)
+{
+	const char *unit;
+	uint64_t v = 0;
+	size_t n;
+
+	if (*s < '0' || *s > '9')
+		return QERR_FORMAT;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (v > (INT64_MAX - 9) / 10)
+			return QERR_FORMAT;
+		v = v * 10 + (uint64_t)(*s - '0');
+	}
+	if (*s != '\0') {
+		unit = strchr(size_units, *s & ~0x20);
+		if (unit == NULL || *unit == '\0' || s[1] != '\0')
+			return QERR_FORMAT;
+		for (n = 0; n <= (size_t)(unit - size_units); n++) {
+			if (v > INT64_MAX / 1024)
+				return QERR_FORMAT;
+			v *= 1024;
+		}
+	}
+	*bytes = v;
+	return 0;
+}
+
+char *
+str_size(char dst[STR_SIZE_LEN], uint64_t bytes)
+{
+	size_t n = 0;
+
+	while (n < sizeof(size_units) - 1 && bytes != 0 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		n++;
+	}
+	if (n == 0)
+		snprintf(dst, STR_SIZE_LEN, "%" PRIu64, bytes);
+	else
+		snprintf(dst, STR_SIZE_LEN, "%" PRIu64 "%c", bytes, size_units[n - 1]);
+	return dst;
 }
 
 char *

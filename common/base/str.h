@@ -23,6 +23,11 @@ int str_match_list(const char *s, const char *list, bool lower);
 int str_to_int(const char *s, long long min, long long max, long long *out);
 /* A time as in sshd_config(5) TIME FORMATS ("90", "1h30m"), seconds. 0 or QERR_FORMAT. */
 int str_to_time(const char *s, uint64_t *seconds);
+/* A number of bytes below 2^63: digits, and k, m or g in either case (times 1024, 1024^2, 1024^3) where it is of those. QERR_FORMAT. */
+int str_to_size(const char *s, uint64_t *bytes);
+#define STR_SIZE_LEN 24
+/* The same as text, in the largest unit that leaves nothing over. Returns dst. */
+char *str_size(char dst[STR_SIZE_LEN], uint64_t bytes);
 /* Base 64 (RFC 4648, padded, strict). encode: fresh memory. decode: fresh
  * memory, *outlen bytes; NULL if malformed. */
 char *str_b64(const void *p, size_t n);

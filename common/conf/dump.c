@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/str.h"
 #include "common/conf/opt.h"
 
 static const void *
@@ -80,6 +81,7 @@ int
 conf_opt_dump(struct buf *b, const struct conf_opt *o, const void *base)
 {
 	const void *p = member(base, o);
+	char size[STR_SIZE_LEN];
 
 	switch (o->type) {
 	case CONF_T_NONE:
@@ -96,6 +98,9 @@ conf_opt_dump(struct buf *b, const struct conf_opt *o, const void *base)
 		break;
 	case CONF_T_TIME_NS:
 		dump_number(b, o, *(const uint64_t *)p / NS_PER_S);
+		break;
+	case CONF_T_SIZE:
+		dump_word(b, o, str_size(size, *(const uint64_t *)p));
 		break;
 	case CONF_T_STRING:
 	case CONF_T_REST:

@@ -156,6 +156,22 @@ set_time_s(
 }
 
 static int
+set_size(const struct conf_opt *o, void *base, const struct conf_line *l, struct conf_why *why)
+{
+	const char *word = l->args.v[0];
+	char min[STR_SIZE_LEN], max[STR_SIZE_LEN];
+	uint64_t *p = member(base, o), v;
+
+	if (str_to_size(word, &v) != 0)
+		return conf_bad(why, "\"%.60s\" is not a size such as 4194304, 4096K or 4M", word);
+	if (v < (uint64_t)o->min || v > (uint64_t)o->max)
+		return conf_bad(why, "\"%.60s\" is not from %s to %s", word,
+		    str_size(min, (uint64_t)o->min), str_size(max, (uint64_t)o->max));
+	*p = v;
+	return 0;
+}
+
+static int
 keep_string(const struct conf_opt *o, void *base, const char *s)
 {
 	char **p = member(base, o);
@@ -222,6 +238,7 @@ static const struct {
     [CONF_T_ENUM] = {set_enum, true},
     [CONF_T_TIME_NS] = {set_time_ns, true},
     [CONF_T_TIME_S] = {set_time_s, true},
+    [CONF_T_SIZE] = {set_size, true},
     [CONF_T_STRING] = {set_string, true},
     [CONF_T_REST] = {set_rest, false},
     [CONF_T_WORDS] = {set_list, false},

@@ -24,6 +24,7 @@ enum conf_type {
 	CONF_T_ENUM,	/* int, one of .names */
 	CONF_T_TIME_NS, /* uint64_t, nanoseconds, from .min to .max seconds */
 	CONF_T_TIME_S,	/* unsigned, seconds, likewise */
+	CONF_T_SIZE,	/* uint64_t, bytes, from .min to .max */
 	CONF_T_STRING,	/* char *, one word */
 	CONF_T_REST,	/* char *, the rest of the line as written */
 	CONF_T_WORDS,	/* struct strlist: the words of the first line that sets it */

@@ -121,6 +121,7 @@ cb_stream_close(ngtcp2_conn *ng, uint32_t flags, int64_t id, uint64_t code, void
 		qstream_write_over(s);
 	if (c->dead)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
+	qstream_drop_tx(s); /* what it brought may wait to be taken for long yet */
 	if (!s->can_read || s->rx_done)
 		qstream_over(s);
 	return alive(c);

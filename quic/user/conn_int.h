@@ -35,6 +35,7 @@ struct tp_stream {
 	enum tp_prio prio;
 
 	struct sendbuf tx;
+	uint64_t counted;   /* bytes of it that are in conn->tx_held */
 	bool can_write;     /* the sending side exists and is not over */
 	bool queued;
 	bool blocked;       /* by the peer's credit for this stream */
@@ -148,6 +149,8 @@ struct tp_conn {
 	bool conn_blocked;               /* by the peer's credit for the connection */
 	bool any_resume, any_room, any_closing, any_stopped;
 	struct chunk_pool pool;
+	uint64_t tx_held;                /* bytes in all send buffers but those of control streams */
+	struct tp_stream *room_turn;     /* who waits longest for room below lim.send_total; NULL: nobody */
 	uint64_t window;                 /* connection-level receive window */
 	uint64_t rx_limit;               /* the peer may send so many bytes in all, ... */
 	uint64_t rx_merged;              /* ... and has sent so many that were in order */
@@ -240,6 +243,7 @@ void qstream_credit(struct tp_stream *s);    /* the peer gave more */
 void qstream_stopped(struct tp_stream *s, uint64_t code);
 void qstream_tell_room(struct tp_conn *c);
 void qstream_write_over(struct tp_stream *s); /* after acked: nothing more to do on that side */
+void qstream_drop_tx(struct tp_stream *s);    /* ngtcp2 has forgotten it: nothing points into its buffer */
 
 /* stream_rx.c */
 /* What ngtcp2 brings: 0, or the connection has to end (after QERR_PROTO the reason is set). */

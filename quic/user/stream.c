@@ -56,6 +56,8 @@ unlink_stream(struct tp_stream *s)
 	qredun_leave(s);
 	if (s->conn->cursor == s)
 		s->conn->cursor = s->next;
+	if (s->conn->room_turn == s)
+		s->conn->room_turn = s->next;
 	*s->link = s->next;
 	if (s->next != NULL)
 		s->next->link = s->link;
@@ -88,7 +90,7 @@ qstream_over(struct tp_stream *s)
 	unlink_stream(s);
 	if (!c->dead && s->ops != NULL && s->ops->closed != NULL)
 		s->ops->closed(s->arg, s);
-	sendbuf_free(&s->tx, &c->pool);
+	qstream_drop_tx(s);
 	chunkq_free(&s->rx, &c->pool);
 	free(s);
 }

@@ -69,14 +69,40 @@ may_write(const struct tp_stream *s)
 	    !s->conn->close_asked;
 }
 
+/* What all streams of the connection leave this one. Control messages are few and small, and what
+ * they say may be what frees room. Bulk leaves an eighth to what people wait for. */
+static uint64_t
+room_of_conn(const struct tp_stream *s)
+{
+	uint64_t max = s->conn->lim.send_total;
+
+	if (s->prio == TP_PRIO_CONTROL)
+		return UINT64_MAX;
+	if (s->prio == TP_PRIO_BULK)
+		max -= max / 8;
+	return s->conn->tx_held < max ? max - s->conn->tx_held : 0;
+}
+
 static size_t
 room_below(const struct tp_stream *s, size_t limit)
 {
-	uint64_t unsent = sendbuf_unsent(&s->tx), held = sendbuf_held(&s->tx);
+	uint64_t unsent = sendbuf_unsent(&s->tx), held = sendbuf_held(&s->tx), c = room_of_conn(s);
 	size_t max = s->conn->lim.send_buffer;
 	uint64_t a = unsent < limit ? limit - unsent : 0, b = held < max ? max - held : 0;
 
-	return (size_t)(a < b ? a : b);
+	if (b < a)
+		a = b;
+	return (size_t)(c < a ? c : a);
+}
+
+/* After whatever changes how much the stream holds, or its class. */
+static void
+count(struct tp_stream *s)
+{
+	uint64_t n = s->prio == TP_PRIO_CONTROL ? 0 : sendbuf_held(&s->tx);
+
+	s->conn->tx_held += n - s->counted;
+	s->counted = n;
 }
 
 size_t
@@ -95,6 +121,7 @@ owe_room(struct tp_stream *s)
 static void
 wrote(struct tp_stream *s)
 {
+	count(s);
 	qstream_enqueue(s);
 	qc_wake(s->conn);
 }
@@ -168,6 +195,7 @@ tp_stream_set_prio(struct tp_stream *s, enum tp_prio prio)
 {
 	qstream_dequeue(s);
 	s->prio = prio;
+	count(s);
 	qstream_enqueue(s);
 }
 
@@ -210,6 +238,7 @@ qstream_acked(struct tp_stream *s, uint64_t offset, bool fin_frame)
 {
 	s->conn->jolt = false; /* the loss timer starts anew */
 	sendbuf_ack(&s->tx, &s->conn->pool, offset);
+	count(s);
 	qredun_acked(s);
 	if (fin_frame)
 		s->fin_acked = true;
@@ -223,9 +252,18 @@ qstream_write_over(struct tp_stream *s)
 	qstream_dequeue(s);
 	if (s->can_write && !s->write_reset && s->fin_sent) {
 		sendbuf_ack(&s->tx, &s->conn->pool, s->tx.end);
+		count(s);
 		tell_acked(s);
 	}
 	s->can_write = false;
+}
+
+void
+qstream_drop_tx(struct tp_stream *s)
+{
+	qredun_leave(s);
+	sendbuf_free(&s->tx, &s->conn->pool);
+	count(s);
 }
 
 void
@@ -252,28 +290,44 @@ qstream_stopped(struct tp_stream *s, uint64_t code)
 }
 
 /* Calls writable() where enough room has come to be worth a wake-up. */
+static void
+tell_room(struct tp_stream *s)
+{
+	struct tp_conn *c = s->conn;
+	size_t limit = may_write(s) ? unsent_limit(s) : 0, enough = (limit + 3) / 4;
+
+	if (limit == 0)
+		return;
+	if (room_below(s, limit) < enough) {
+		c->any_room = true;
+		if (c->room_turn == NULL && room_of_conn(s) < enough)
+			c->room_turn = s;
+		return;
+	}
+	s->want_room = false;
+	if (s->ops != NULL && s->ops->writable != NULL)
+		s->ops->writable(s->arg, s);
+}
+
+/* From the first that got nothing the last time on, and around: else those at the head of the list
+ * would share what the connection has among themselves. */
 void
 qstream_tell_room(struct tp_conn *c)
 {
-	struct tp_stream *s, *next;
-	size_t limit;
+	struct tp_stream *s, *next, *first = c->room_turn != NULL ? c->room_turn : c->streams;
+	int lap;
 
 	if (!c->any_room)
 		return;
 	c->any_room = false;
-	for (s = c->streams; s != NULL && !c->dead; s = next) {
-		next = s->next;
-		if (!s->want_room)
-			continue;
-		limit = may_write(s) ? unsent_limit(s) : 0;
-		if (limit == 0)
-			continue;
-		if (room_below(s, limit) < (limit + 3) / 4) {
-			c->any_room = true;
-			continue;
+	c->room_turn = NULL;
+	for (lap = 0; lap < 2 && !c->dead; lap++) {
+		for (s = lap == 0 ? first : c->streams; s != NULL && !c->dead; s = next) {
+			if (lap == 1 && s == first)
+				break;
+			next = s->next;
+			if (s->want_room)
+				tell_room(s);
 		}
-		s->want_room = false;
-		if (s->ops != NULL && s->ops->writable != NULL)
-			s->ops->writable(s->arg, s);
 	}
 }

@@ -36,6 +36,7 @@ struct sconf {
 	int log_level, log_facility;
 	char *key_log_file, *qlog_dir;   /* absolute; NULL: none */
 	int congestion_control;          /* enum tp_cc */
+	uint64_t connection_buffer;      /* bytes */
 	bool permit_user_rc; bool expose_auth_info;
 	bool permit_user_env;            /* PermitUserEnvironment: environment= on key lines */
 	char *permit_user_env_patterns;

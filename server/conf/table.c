@@ -81,9 +81,11 @@ static const struct conf_opt options[] = {
     {DO("HostKey", APPEND, host_keys), .set = sconf_set_host_key, .flags = CONF_F_EACH},
     {DO("PidFile", STRING, pid_file), .flags = CONF_F_NONE},
     {DO("UnprivilegedUser", STRING, account), .def = QSH_ACCOUNT, .flags = CONF_F_OURS},
-    /* not for Match: it is chosen before anything but the address is known */
+    /* not for Match: they are chosen before anything but the address is known */
     {DO("CongestionControl", ENUM, congestion_control), .names = cc_names, .def = "bbr",
 	.flags = CONF_F_OURS},
+    {DO("ConnectionBuffer", SIZE, connection_buffer), .min = 1LL << 20, .max = 1LL << 30,
+	.def = "64M", .flags = CONF_F_OURS},
     {DO("LogLevel", ENUM, log_level), .names = level_names, .def = "INFO", .flags = M},
     {DO("SyslogFacility", ENUM, log_facility), .names = facility_names, .def = "AUTH"},
     {DO("KeyLogFile", STRING, key_log_file), .check = sconf_check_absolute,

@@ -104,7 +104,8 @@ MESSAGE(ninit,
 	FIELD_MAX(ninit, chroot_dir, PATH_MAXB),
 	FIELD(ninit, uid),
 	FIELD(ninit, gid),
-	FIELD(ninit, cc))
+	FIELD(ninit, cc),
+	FIELD(ninit, buffer))
 MESSAGE(auth,
 	FIELD_MAX(auth, user, WIRE_USER_MAX),
 	FIELD_MAX(auth, service, WIRE_NAME_MAX),

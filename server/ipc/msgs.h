@@ -161,6 +161,8 @@ struct smsg_ninit {
 	char *chroot_dir;               /* "" none (user mode) */
 	uint32_t uid, gid;              /* to change to; 0: stay */
 	uint8_t cc;                     /* enum tp_cc */
+	uint64_t buffer;                /* ConnectionBuffer, bytes: here and not in smsg_session, as the windows of streams are
+	                                 * said in the handshake */
 };
 struct smsg_auth {
 	char *user, *service, *method;

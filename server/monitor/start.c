@@ -116,6 +116,7 @@ send_init(struct monitor *m, const int *fds, size_t nfds)
 	    .log_level = m->init.log_level,
 	    .max_auth_tries = m->conf->max_auth_tries,
 	    .cc = (uint8_t)m->conf->congestion_control,
+	    .buffer = m->conf->connection_buffer,
 	    .chroot_dir = m->init.user_mode ? none : dir};
 	memcpy(n.host_pk, m->host_key.pk, sizeof n.host_pk);
 	int r = net_account(m, &n);

@@ -165,7 +165,7 @@ net_authenticated(struct net *net)
 		streams = NET_STREAMS_MAX;
 	net->authed = true;
 	ev_timer_stop(net->grace);
-	tp_conn_set_window(net->conn, NET_WINDOW);
+	tp_conn_set_window(net->conn, net->setup.init.buffer);
 	tp_conn_set_max_streams(net->conn, streams, streams);
 	set_idle(net);
 	set_unused(net, false);

@@ -10,7 +10,6 @@
 #include "server/ipc/msgs.h"
 #include "server/net/chanids.h"
 
-#define NET_WINDOW      (64 * 1024 * 1024) /* bytes, once the user is known */
 #define NET_IDLE_NS     (120 * NS_PER_S)   /* silence that ends a connection without a terminal */
 #define NET_UNUSED_NS   (10 * NS_PER_S)    /* with no channel left */
 #define NET_SIGN_NS     (10 * NS_PER_S)    /* the monitor's answer to MN_SIGN */

@@ -102,6 +102,7 @@ quichost_start(struct net *net)
 	quic_limits_server(&cfg.limits);
 	if (init->cc < TP_CC_END)
 		cfg.limits.cc = (enum tp_cc)init->cc;
+	quic_limits_buffer(&cfg.limits, init->buffer);
 	net->setup.socket_fd = -1;
 	r = quic_trace_new(&cfg.trace, net->setup.keys_fd, net->setup.qlog_fd, NULL);
 	net->setup.keys_fd = net->setup.qlog_fd = -1;

@@ -86,6 +86,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		must(v >= -1000 && v <= 1000);
 	if (str_to_time(a, &s) == 0)
 		must(s <= 0x7fffffff);
+	if (str_to_size(a, &s) == 0) {
+		char text[STR_SIZE_LEN];
+		uint64_t back;
+
+		must(s <= INT64_MAX && str_to_size(str_size(text, s), &back) == 0 && back == s);
+	}
 	free(a);
 	free(b);
 	return 0;

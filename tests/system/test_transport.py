@@ -27,6 +27,20 @@ def the_path_mtu_is_smaller_than_the_interfaces(w):
 
 
 @test
+def connection_buffer(w):
+    """The smallest one carries everything in both directions; what is no size, or out of range, is refused."""
+    net(w, delay=5, loss=0).stop()
+    w.qshd("ConnectionBuffer 1M\n", ns="b")
+    p = w.qsh(w.alice, *opts(w), "-o", "ConnectionBuffer=1024k", "alice@10.99.0.2", "cat", input=b"x" * 5_000_000, ns="a")
+    equal(len(p.raw), 5_000_000, p.err)
+    contains(w.qsh(w.alice, *opts(w), "-G", "-o", "ConnectionBuffer=1024k", "10.99.0.2").out, "connectionbuffer 1M\n")
+    for bad in ("1023K", "2G", "much"):
+        p = w.qsh(w.alice, "-F", "none", "-o", f"ConnectionBuffer={bad}", "10.99.0.2", "true")
+        equal((p.returncode, p.out, p.err.count("\n")), (255, "", 1), p.err)
+        contains(p.err, "ConnectionBuffer")
+
+
+@test
 def congestion_control(w):
     net(w, delay=2, loss=0.01).stop()
     for name in ("cubic", "bbr"):

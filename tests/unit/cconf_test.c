@@ -93,6 +93,7 @@ defaults(void **state)
 	assert_int_equal(c->password_prompts, 3);
 	assert_true(c->connection_timeout_ns == 7 * 86400 * NS_PER_S);
 	assert_int_equal(c->congestion_control, TP_CC_BBR);
+	assert_true(c->connection_buffer == 64 << 20);
 	assert_true(c->pubkey_auth);
 	assert_false(c->batch_mode || c->send_sni || c->identities_only || c->hash_known_hosts);
 	assert_true(c->migrate);
@@ -109,7 +110,7 @@ our_own_keywords(void **state)
 {
 	struct cconf *c =
 	    eval("QuicPort 22,443 8443 443\nConnectionTimeout 2h\nSendSNI yes\nMigrate no\n"
-	         "CongestionControl cubic\n", "h");
+	         "CongestionControl cubic\nConnectionBuffer 2048k\n", "h");
 	struct buf b;
 
 	(void)state;
@@ -117,6 +118,7 @@ our_own_keywords(void **state)
 	assert_string_equal(c->quic_ports.v[1], "443");
 	assert_true(c->connection_timeout_ns == 7200 * NS_PER_S);
 	assert_int_equal(c->congestion_control, TP_CC_CUBIC);
+	assert_true(c->connection_buffer == 2 << 20);
 	assert_true(c->send_sni);
 	assert_false(c->migrate);
 	buf_init(&b, 65536);
@@ -125,6 +127,7 @@ our_own_keywords(void **state)
 	assert_non_null(strstr((const char *)buf_data(&b), "\nquicport 22,443,8443\n"));
 	assert_non_null(strstr((const char *)buf_data(&b), "\nconnectiontimeout 7200\n"));
 	assert_non_null(strstr((const char *)buf_data(&b), "\ncongestioncontrol cubic\n"));
+	assert_non_null(strstr((const char *)buf_data(&b), "\nconnectionbuffer 2M\n"));
 	buf_free(&b);
 	cconf_free(&c);
 	c = eval("KeyLogFile %h.keys\nQLogDirectory none\nHostname other\n", "h");

@@ -192,7 +192,7 @@ struct target {
 	bool b;
 	unsigned u, s;
 	int e;
-	uint64_t ns;
+	uint64_t ns, bytes;
 	char *string, *rest;
 	struct strlist words, each;
 };
@@ -206,6 +206,7 @@ static const struct conf_opt rows[] = {
     {T("Colour", ENUM, e), .names = colours, .def = "blue"},
     {T("Time", TIME_NS, ns), .max = 86400, .def = "1m"},
     {T("Wait", TIME_S, s), .min = 1, .max = 86400, .flags = CONF_F_NONE},
+    {T("Size", SIZE, bytes), .min = 1 << 20, .max = 1 << 30, .def = "4M"},
     {T("String", STRING, string), .flags = CONF_F_NONE},
     {T("Rest", REST, rest)},
     {T("Words", WORDS, words), .def = "a b", .flags = CONF_F_NONE},
@@ -245,7 +246,7 @@ static void
 option_values(void **state)
 {
 	static const char *const good[] = {"Bool no", "Number 9", "Colour ROUGE", "Time 1h30m",
-	    "Wait 5", "String \"a b\"", "Rest a  \"b\" # c", "Words x \"y z\"", "Each 1",
+	    "Wait 5", "Size 2048k", "String \"a b\"", "Rest a  \"b\" # c", "Words x \"y z\"", "Each 1",
 	    "Each 2", "Each 1"};
 	struct target t = {0};
 	struct conf_why why;
@@ -259,11 +260,12 @@ option_values(void **state)
 	assert_int_equal(t.u, 9);
 	assert_int_equal(t.e, 1);
 	assert_true(t.ns == 5400 * NS_PER_S);
+	assert_true(t.bytes == 2 << 20);
 	buf_init(&b, 10000);
 	assert_int_equal(conf_table_dump(&b, &table, &t), 0);
 	buf_put_u8(&b, 0);
 	assert_string_equal((const char *)buf_data(&b),
-	    "bool no\nnumber 9\ncolour red\ntime 5400\nwait 5\nstring a b\n"
+	    "bool no\nnumber 9\ncolour red\ntime 5400\nwait 5\nsize 2M\nstring a b\n"
 	    "rest a  \"b\" # c\nwords x y z\neach 1\neach 2\n");
 	buf_free(&b);
 	assert_int_equal(set(&t, "String none", &why), 0);
@@ -290,6 +292,10 @@ option_bad_values(void **state)
 	    {"Colour green", "\"green\" is none of red, rouge, blue"},
 	    {"Time 2d", "\"2d\" is not from 0 to 86400 seconds"},
 	    {"Time soon", "\"soon\" is not a time such as 90, 10m or 1h30m"},
+	    {"Size 64Q", "\"64Q\" is not a size such as 4194304, 4096K or 4M"},
+	    {"Size none", "\"none\" is not a size such as 4194304, 4096K or 4M"},
+	    {"Size 1048575", "\"1048575\" is not from 1M to 1G"},
+	    {"Size 1025M", "\"1025M\" is not from 1M to 1G"},
 	    {"Wait 0", "\"0\" is not from 1 to 86400 seconds"},
 	    {"Each 1 2", "\"2\" is one word too many"},
 	    {"Colour \x1b[31m", "\"\\033[31m\" is none of red, rouge, blue"},

@@ -85,6 +85,7 @@ struct world {
 	char dir[64], log[96], user[128];
 	struct buf conf;
 	enum tp_cc cc;               /* what conf says */
+	uint64_t buffer;             /* likewise; 0: the default */
 	uint8_t exporter[WIRE_EXPORTER_LEN];
 	enum log_level level;
 	int control;
@@ -218,6 +219,7 @@ up(struct world *w)
 	assert_string_equal(n.chroot_dir, "");
 	assert_int_equal(n.uid, 0);
 	assert_int_equal(n.cc, w->cc);
+	assert_true(n.buffer == (w->buffer != 0 ? w->buffer : 64 << 20));
 	smsg_free_ninit(&n);
 	peer_expect(&w->net, MN_GO, 0, 0);
 }
@@ -667,7 +669,8 @@ test_user_as_path(void **state)
 	char path[128];
 	buf_reset(&w->conf);
 	w->cc = TP_CC_CUBIC;
-	buf_printf(&w->conf, "AuthorizedKeysFile %s/of/%%u\nCongestionControl cubic\n", w->dir);
+	w->buffer = 3 << 20;
+	buf_printf(&w->conf, "AuthorizedKeysFile %s/of/%%u\nCongestionControl cubic\nConnectionBuffer 3M\n", w->dir);
 	snprintf(path, sizeof path, "%s/of", w->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof path, "%s/device", w->dir);

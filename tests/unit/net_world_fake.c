@@ -15,12 +15,20 @@
 
 /* ---- the transport library's server side, played by the fake ------------------------- */
 
+#define BUFFER (UINT64_C(48) << 20) /* ConnectionBuffer */
+
 static struct world *the_world; /* whose connection quic_server_new hands out */
 
 void
 quic_limits_server(struct quic_limits *l)
 {
 	memset(l, 0, sizeof(*l));
+}
+
+void
+quic_limits_buffer(struct quic_limits *l, uint64_t bytes)
+{
+	l->send_total = (size_t)bytes;
 }
 
 int
@@ -30,6 +38,7 @@ quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cf
 	struct world *w = the_world;
 
 	(void)host;
+	assert_int_equal(cfg->limits.send_total, BUFFER);
 	if (cfg->fd >= 0)
 		close(cfg->fd);
 	if (fake_pair(ev, &w->client_limits, &w->server_limits, &w->client, out) < 0)
@@ -121,6 +130,7 @@ send_setup(struct world *w, int listener_fd)
 		.grace_ns = w->grace_ns,
 		.log_level = 3,
 		.chroot_dir = dir,
+		.buffer = BUFFER,
 	};
 	struct smsg_path path;
 	struct buf b;

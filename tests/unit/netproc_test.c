@@ -84,7 +84,7 @@ send_init(struct world *w, const struct tp_path *path, const uint8_t *p, size_t 
 {
 	struct quic_cid cids[4];
 	char dir[] = "";
-	struct smsg_ninit m = {.log_level = 7, .chroot_dir = dir};
+	struct smsg_ninit m = {.log_level = 7, .chroot_dir = dir, .buffer = 64 << 20};
 	struct buf b;
 
 	parse_initial(p, n, &m.admit);

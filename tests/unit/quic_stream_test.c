@@ -180,6 +180,131 @@ test_back_pressure(void **state)
 	simpair_free(&p);
 }
 
+#define MANY 20
+
+struct many {
+	struct simstream *st[MANY];
+	size_t done[MANY], total;
+};
+
+static void
+push_one(struct many *m, size_t i)
+{
+	size_t now = push(m->st[i], m->done[i], sizeof(pattern));
+
+	m->total += now - m->done[i];
+	m->done[i] = now;
+}
+
+/* As a pump does: whoever is told writes, and nobody else. */
+static void
+many_writable(struct simpeer *p, struct simstream *st)
+{
+	struct many *m = p->user;
+	size_t i;
+
+	for (i = 0; i < MANY; i++)
+		if (m->st[i] == st)
+			push_one(m, i);
+}
+
+/* All streams together hold no more than the connection may, and bulk leaves an eighth of that: a key
+ * passes, and a control message though there is no room at all. Acknowledgements make room, which all that wait
+ * get in turn. */
+static void
+test_many_share(void **state)
+{
+	struct simstream *inter, *ctl, *sv;
+	struct many m = {.total = 0};
+	struct simpair p;
+	size_t i, n = 1;
+
+	(void)state;
+	simpair_init(&p, 14);
+	p.cll.send_total = 512 * KIB;
+	p.net.link[SIM_CLIENT].rate = 4000000;
+	p.net.link[SIM_CLIENT].queue = 30 * NS_PER_MS;
+	start(&p);
+	tp_conn_set_window(simpeer_conn(&p.sv), 64 * 1024 * KIB);
+	p.cl.user = &m;
+	p.cl.on_writable = many_writable;
+	for (i = 0; i < MANY; i++)
+		assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &m.st[i]), 0);
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_INTERACTIVE, &inter), 0);
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_CONTROL, &ctl), 0);
+	for (i = 0; i < MANY; i++)
+		push_one(&m, i);
+	assert_int_equal(m.total, 448 * KIB);
+	assert_int_equal(tp_stream_room(m.st[MANY - 1]->s), 0);
+	assert_null(tp_stream_reserve(m.st[MANY - 1]->s, &n));
+	assert_int_equal(push(inter, 0, 128 * KIB), 64 * KIB);
+	assert_int_equal(push(inter, 0, 1), 0);
+	assert_int_equal(push(ctl, 0, 10 * KIB), 10 * KIB);
+	simpair_run(&p, 5 * NS_PER_S);
+	assert_true(m.total > 8 * 1024 * KIB);
+	for (i = 0; i < MANY; i++)
+		assert_in_range(m.done[i], m.total / MANY / 2, m.total / MANY * 2);
+	p.cl.on_writable = NULL;
+	simpair_run(&p, 5 * NS_PER_S);
+	assert_int_equal(simpeer_find(&p.sv, ctl->id)->n, 10 * KIB);
+	for (i = 0; i < MANY; i++) {
+		sv = simpeer_find(&p.sv, m.st[i]->id);
+		assert_int_equal(sv->n, m.done[i]);
+		assert_memory_equal(sv->data, pattern, sv->n);
+	}
+	simpair_free(&p);
+}
+
+/* What a stream held is free once the stream is over, whatever ended it, and what counts as control does
+ * not count. */
+static void
+test_room_comes_back(void **state)
+{
+	struct simstream *st[3], *last, *fresh, *sv;
+	struct simpair p;
+	size_t i;
+
+	(void)state;
+	simpair_init(&p, 15);
+	p.cll.send_total = 512 * KIB;
+	p.sv.hold = true;
+	start(&p); /* the server's 64 KiB of credit are all that leaves */
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(simpeer_open(&p.cl, i != 2, TP_PRIO_BULK, &st[i]), 0);
+		assert_int_equal(push(st[i], 0, 512 * KIB), 128 * KIB);
+	}
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &last), 0);
+	assert_int_equal(push(last, 0, 512 * KIB), 64 * KIB);
+	simpair_run(&p, NS_PER_S);
+	assert_int_equal(push(last, 64 * KIB, 512 * KIB), 128 * KIB); /* in place of what has arrived */
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &fresh), 0);
+	assert_int_equal(tp_stream_room(fresh->s), 0);
+	tp_stream_set_prio(st[0]->s, TP_PRIO_CONTROL);
+	assert_true(tp_stream_room(fresh->s) >= 64 * KIB);
+	tp_stream_set_prio(st[0]->s, TP_PRIO_BULK);
+	assert_int_equal(tp_stream_room(fresh->s), 0);
+	assert_int_equal(push(fresh, 0, 1), 0);
+	for (i = 0; i < 2; i++)
+		tp_stream_reset(st[i]->s, 1);
+	/* Over for both ends, but what it brought was not taken. */
+	st[2]->hold = true;
+	sv = simpeer_find(&p.sv, st[2]->id);
+	tp_stream_stop(sv->s, 1);
+	assert_int_equal(tp_stream_write(sv->s, "x", 1), 1);
+	tp_stream_fin(sv->s);
+	simpair_run(&p, NS_PER_S);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(st[i]->closed, 1);
+	assert_int_equal(st[2]->stopped, 1);
+	assert_int_equal(st[2]->closed, 0);
+	assert_true(fresh->writable > 0);
+	assert_int_equal(push(fresh, 0, 512 * KIB), 128 * KIB);
+	push(last, 0, 512 * KIB);
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &fresh), 0);
+	assert_int_equal(push(fresh, 0, 512 * KIB), 128 * KIB);
+	simpair_free(&p);
+}
+
 /* RESET_STREAM: the reader learns the code; what it had not taken is gone, with its credit. */
 static void
 test_reset(void **state)
@@ -513,6 +638,8 @@ main(void)
 		cmocka_unit_test(test_credit_before_login),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_back_pressure),
+		cmocka_unit_test(test_many_share),
+		cmocka_unit_test(test_room_comes_back),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_stop_held),

@@ -78,6 +78,7 @@ defaults(void **state)
 	assert_true(c->login_grace_ns == 120 * NS_PER_S);
 	assert_true(c->connection_timeout_ns == 7 * 86400 * NS_PER_S);
 	assert_int_equal(c->congestion_control, TP_CC_BBR);
+	assert_true(c->connection_buffer == 64 << 20);
 	assert_string_equal(c->pam_service, "sshd");
 	assert_string_equal(c->account, QSH_ACCOUNT);
 	assert_null(c->force_command);
@@ -280,7 +281,7 @@ values(void **state)
 	    "PermitUserEnvironment LANG,LC_*\nSetEnv A=1 A=2 B=\"x y\"\nSetEnv C=3\n"
 	    "HostKey /a\nHostKey /b\nHostKey /a\nPort 22\nPort 22\nPort 2022\n"
 	    "AuthenticationMethods publickey,password publickey\nPidFile none\n"
-	    "PermitRootLogin without-password\nUnprivilegedUser nobody\nConnectionTimeout 2h\nCongestionControl cubic\n"
+	    "PermitRootLogin without-password\nUnprivilegedUser nobody\nConnectionTimeout 2h\nCongestionControl cubic\nConnectionBuffer 1G\n"
 	    "PAMServiceName other\nLoginGraceTime 0\nMaxStartups 7\nKeyLogFile /k\nQLogDirectory none\n",
 	    NULL);
 	assert_string_equal(c->force_command, "echo \"a  b\" # c");
@@ -298,6 +299,7 @@ values(void **state)
 	assert_string_equal(c->account, "nobody");
 	assert_true(c->connection_timeout_ns == 7200 * NS_PER_S);
 	assert_int_equal(c->congestion_control, TP_CC_CUBIC);
+	assert_true(c->connection_buffer == 1 << 30);
 	assert_string_equal(c->pam_service, "other");
 	assert_string_equal(c->key_log_file, "/k");
 	assert_null(c->qlog_dir);

@@ -167,6 +167,32 @@ times_are_read(void **state)
 }
 
 static void
+sizes_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t v;
+		const char *back;
+	} good[] = {{"0", 0, "0"}, {"1", 1, "1"}, {"1023", 1023, "1023"}, {"1024", 1024, "1K"},
+	    {"1025", 1025, "1025"}, {"4k", 4096, "4K"}, {"1536K", 1536 * 1024, "1536K"},
+	    {"64M", 64 << 20, "64M"}, {"64m", 64 << 20, "64M"}, {"1024M", 1 << 30, "1G"}, {"2g", UINT64_C(2) << 30, "2G"},
+	    {"8191G", UINT64_C(8191) << 30, "8191G"}, {"9223372036854775790", INT64_MAX - 17, "9223372036854775790"}};
+	static const char *const bad[] = {"", "k", "-1", " 1", "1 ", "1kk", "1x", "1T", "1kB", "1.5M", "0x10", "+4",
+	    "9223372036854775808", "18446744073709551617", "8589934592G", "9999999999999999999999"};
+	char text[STR_SIZE_LEN];
+	uint64_t v;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(str_to_size(good[i].text, &v), 0);
+		assert_true(v == good[i].v);
+		assert_string_equal(str_size(text, v), good[i].back);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(str_to_size(bad[i], &v), QERR_FORMAT);
+}
+
+static void
 base64_both_ways(void **state)
 {
 	static const struct {
@@ -239,6 +265,7 @@ main(void)
 		cmocka_unit_test(lists_match),
 		cmocka_unit_test(numbers_are_strict),
 		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(sizes_are_read),
 		cmocka_unit_test(base64_both_ways),
 		cmocka_unit_test(copies_are_made),
 		cmocka_unit_test(errors_have_texts),
