@@ -47,12 +47,13 @@ on_echo(struct simpeer *cl, struct simstream *st)
 }
 
 struct simlogin *
-simlogin_new(uint64_t seed, uint64_t one_way)
+simlogin_new(uint64_t seed, uint64_t one_way, enum tp_cc cc)
 {
 	struct simlogin *l = calloc(1, sizeof(*l));
 
 	must(l != NULL);
 	simpair_init(&l->p, seed);
+	l->p.cll.cc = l->p.svl.cc = cc;
 	l->p.net.link[0].delay = l->p.net.link[1].delay = one_way;
 	l->p.sv.on_data = on_key;
 	l->p.cl.on_data = on_echo;

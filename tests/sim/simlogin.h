@@ -15,7 +15,7 @@ struct simlogin {
 };
 
 /* Connected, with this delay each way and no faults; both streams known to both ends. One at a time. */
-struct simlogin *simlogin_new(uint64_t seed, uint64_t one_way);
+struct simlogin *simlogin_new(uint64_t seed, uint64_t one_way, enum tp_cc cc);
 void simlogin_free(struct simlogin *l);
 void simlogin_press(struct simlogin *l);
 /* Presses so many keys, with this pause after each. */

@@ -22,7 +22,7 @@ test_lossy(void **state)
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		l = simlogin_new(i + 1, 50 * NS_PER_MS);
+		l = simlogin_new(i + 1, 50 * NS_PER_MS, TP_CC_BBR);
 		l->p.net.link[0].loss = l->p.net.link[1].loss = 290000;
 		simlogin_type(l, typing[i].keys, typing[i].every);
 		simlogin_finish(l);
@@ -39,7 +39,7 @@ test_lossy(void **state)
 static void
 test_clean(void **state)
 {
-	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS);
+	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
 	struct tp_stats st;
 	int side;
 
@@ -59,7 +59,7 @@ test_clean(void **state)
 static void
 test_schedule(void **state)
 {
-	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS);
+	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
 
 	(void)state;
 	simlogin_press(l);
@@ -82,7 +82,7 @@ test_schedule(void **state)
 static void
 test_bulk(void **state)
 {
-	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS);
+	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
 	struct simstream *st;
 	struct tp_stats before, after;
 	unsigned i;
@@ -106,7 +106,7 @@ test_bulk(void **state)
 static void
 test_budget(void **state)
 {
-	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS);
+	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
 	uint8_t line[700], *got;
 	struct simstream *seen;
 	struct tp_stats st;
