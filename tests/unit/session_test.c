@@ -94,8 +94,9 @@ server_opened(void *arg, struct tp_stream *s)
 
 static const struct tp_conn_ops server_ops = {.stream_opened = server_opened};
 
+/* NULL: the client has opened none. */
 static struct got *
-find(struct fixture *f, bool uni)
+find_opened(struct fixture *f, bool uni)
 {
 	for (size_t i = 0; i < f->ngot; i++)
 		if (f->got[i].uni == uni)
@@ -103,11 +104,24 @@ find(struct fixture *f, bool uni)
 	return NULL;
 }
 
+/* The first such stream, which must be there. */
+static struct got *
+find(struct fixture *f, bool uni)
+{
+	struct got *g = find_opened(f, uni);
+
+	if (!g) {
+		fail_msg("no %s stream", uni ? "unidirectional" : "bidirectional");
+		abort();
+	}
+	return g;
+}
+
 /* The types of the messages on the channel's stream, as hexadecimal numbers with blanks. */
 static const char *
 types(struct fixture *f, char *dst, size_t max)
 {
-	struct got *g = find(f, false);
+	struct got *g = find_opened(f, false);
 	struct rd r;
 
 	*dst = 0;
@@ -357,7 +371,6 @@ input_text(struct fixture *f)
 	struct bytes b;
 	struct rd r;
 
-	assert_non_null(g);
 	rd_init(&r, buf_data(&g->data), buf_len(&g->data));
 	assert_int_equal(rd_varint(&r), WIRE_UNI_DATA);
 	assert_int_equal(rd_varint(&r), find(f, false)->id);
@@ -431,7 +444,7 @@ a_large_request_waits_for_the_user_to_be_known(void **state)
 	f->plan.command = large;
 	type_in(f, "in");
 	start(f);
-	assert_null(find(f, false));
+	assert_null(find_opened(f, false));
 	session_granted(f->session);
 	loop_settle(f->ev);
 	assert_string_equal(types(f, t, sizeof(t)), "40 44");
