@@ -10,6 +10,10 @@
 #include "quic/protect/keys.h"
 
 #define INITIAL_SECRET 32
+#define PATH_RESPONSE  0x1b /* a frame's type */
+
+/* A count, as that of protect.c: ngtcp2 tells an encryption nothing of the connection. */
+static uint64_t responses;
 
 /* RFC 9001 sections 5.2 and 5.8. */
 static const uint8_t initial_salt[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
@@ -314,6 +318,12 @@ cb_update_key(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_secret,
 	return result(r);
 }
 
+uint64_t
+keys_responses(void)
+{
+	return responses;
+}
+
 static int
 cb_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
     const uint8_t *p, size_t n, const uint8_t *nonce, size_t noncelen, const uint8_t *aad,
@@ -321,6 +331,7 @@ cb_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_ae
 {
 	(void)aead;
 	(void)noncelen; /* all have PROTECT_NONCE */
+	responses += n > 0 && p[0] == PATH_RESPONSE;
 	return result(protect_seal(ctx->native_handle, dest, p, n, nonce, aad, aadlen));
 }
 

@@ -11,6 +11,10 @@
 void keys_callbacks_client(ngtcp2_callbacks *cb);
 void keys_callbacks_server(ngtcp2_callbacks *cb);
 
+/* How many packets have left this process that answer a peer's challenge of a path (RFC 9000 section 19.18), as
+ * far as that frame is their first, where ngtcp2 puts it. For two looks, as protect_opened. */
+uint64_t keys_responses(void);
+
 /* TLS has come to the secrets of a level (Handshake or 1-RTT): rx, tx or both, n bytes each; NULL: not now.
  * tls is the session, as ngtcp2_crypto_ctx_tls takes it. QERR_NOMEM, QERR_CRYPTO, QERR_UNSUPPORTED (a
  * suite that packets cannot be protected with). */

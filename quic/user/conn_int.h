@@ -170,6 +170,7 @@ struct tp_conn {
 	uint8_t *txbuf;                  /* NULL at rest: qrest_txbuf */
 	struct qheld held;
 	bool is_held;
+	bool owed;                       /* a packet for which ngtcp2 arms its loss timer */
 	uint64_t big_at;                 /* when a large packet left, if nothing was acknowledged since */
 	bool tx_small;                   /* large ones seem to vanish, ... */
 	uint64_t raise_at, raise_in;     /* ... and are tried again then; the next time after so long */

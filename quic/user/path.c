@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "quic/protect/keys.h"
 #include "quic/user/conn_int.h"
 
 #define SIZE_MIN 64 /* a packet with any frame in it takes that */
@@ -143,6 +144,7 @@ qpath_ping(struct tp_conn *c)
 	ngtcp2_path_storage ps;
 	ngtcp2_pkt_info pi;
 	struct tp_path path;
+	uint64_t responses = keys_responses();
 	ngtcp2_ssize n = 0;
 	int i;
 
@@ -163,6 +165,7 @@ qpath_ping(struct tp_conn *c)
 		c->host->send(c->host_arg, &path, pi.ecn, c->txbuf, (size_t)n, (size_t)n);
 	}
 	set_keepalive(c, c->keepalive);
+	c->owed |= keys_responses() != responses;
 	ngtcp2_conn_update_pkt_tx_time(c->ng, qc_ts(c));
 	if (n < 0)
 		qclose_liberr(c, (int)n);
