@@ -197,6 +197,8 @@ cb_path_validation(ngtcp2_conn *ng, uint32_t flags, const ngtcp2_path *path,
 	(void)old_path;
 	if (res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
 		c->ev_validated = true;
+	if (res == NGTCP2_PATH_VALIDATION_RESULT_FAILURE)
+		c->pending = false; /* back on the one before; if the client is heard again, all is counted anew */
 	if (res != NGTCP2_PATH_VALIDATION_RESULT_ABORTED) /* we abort it ourselves, by another move */
 		c->ev_path = res == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS ? 1 : -1;
 	return 0;

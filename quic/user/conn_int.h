@@ -139,8 +139,6 @@ struct tp_conn {
 	bool pending;              /* a server's ngtcp2 sends to the one below, which is not validated yet */
 	struct tp_path pending_path;
 	uint64_t pending_rx, pending_tx;
-	struct tp_path probed_path;/* that something came from last, not the one in use, ... */
-	uint64_t probed_rx;        /* ... and how much in a row */
 
 	/* streams */
 	struct tp_stream *streams;

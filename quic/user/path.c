@@ -56,11 +56,6 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 
 	if (!c->server || !c->done_told || (!c->pending && qpath_equal(from, &c->path)))
 		return;
-	if (!qpath_equal(from, &c->probed_path)) {
-		c->probed_path = *from;
-		c->probed_rx = 0;
-	}
-	c->probed_rx += n; /* what came before ngtcp2 turned to it counts too */
 	qpath_from_ng(&cur, ngtcp2_conn_get_path(c->ng));
 	if (qpath_equal(&cur, &c->path)) {
 		c->pending = false;
@@ -70,7 +65,7 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 		c->pending = true;
 		c->pending_path = cur;
 		c->pending_tx = 0;
-		c->pending_rx = qpath_equal(&cur, &c->probed_path) ? c->probed_rx : 0;
+		c->pending_rx = qpath_equal(from, &cur) ? n : 0; /* not what came before: it may have been forgotten */
 	} else if (qpath_equal(from, &cur)) {
 		c->pending_rx += n;
 	}

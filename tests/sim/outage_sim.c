@@ -426,6 +426,10 @@ random_run(uint64_t seed)
 	run_free(r);
 }
 
+/* Lost answers to a path's challenges filled the window, with no timer; a path that failed, and was heard from again,
+ * met the limit of what may go to an unproven address, with the window full. */
+static const uint64_t hard[] = {5172, 603};
+
 int
 main(int argc, char **argv)
 {
@@ -440,6 +444,8 @@ main(int argc, char **argv)
 		for (i = 1; i <= 3; i++)
 			black_hole((unsigned)i);
 		disorder();
+		for (i = 0; i < sizeof(hard) / sizeof(hard[0]); i++)
+			random_run(hard[i]);
 	}
 	for (i = 0; i < count; i++)
 		random_run(first + i);
