@@ -9,6 +9,7 @@
 #include "quic/user/conn_int.h"
 
 #define CLIENT_CID_LEN 8
+#define HUGE_PACKET    (((size_t)1 << 24) - 1) /* the most that ngtcp2 takes for one */
 #define INITIAL_RTT    (100 * NS_PER_MS) /* a lost first packet is sent again after 300 ms, not 1 s */
 
 static ngtcp2_conn *
@@ -70,9 +71,10 @@ settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 	st->handshake_timeout =
 	    c->lim.handshake_timeout != 0 ? c->lim.handshake_timeout : UINT64_MAX;
 	if (c->host->packet != 0) {
-		/* Whose window only grows where nothing is lost: what is beneath decides. */
-		st->cc_algo = NGTCP2_CC_ALGO_CUBIC;
-		st->max_tx_udp_payload_size = c->host->packet;
+		/* ngtcp2 has no null congestion control. Windows are counted in largest packets though, two of them are the
+		 * least: 32 MiB here, and that grows with what is acknowledged. Packets are no larger than their buffer. */
+		st->cc_algo = NGTCP2_CC_ALGO_RENO;
+		st->max_tx_udp_payload_size = HUGE_PACKET;
 		st->no_tx_udp_payload_size_shaping = 1;
 		st->no_pmtud = 1;
 	}
@@ -402,7 +404,7 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->pkts_lost = lost_packets(c);
 	st->age_ns = now > c->born ? now - c->born : 0;
 	st->last_rx_ns = c->last_rx;
-	st->pmtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
+	st->pmtu = c->host->packet != 0 ? c->host->packet : ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
 	st->repeats = c->redun_sent;
 	st->repeats_used = c->redun_used;
 	st->moves = c->moves;

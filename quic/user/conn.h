@@ -19,6 +19,9 @@ struct qconn_host {
 	 * until qconn_writable. */
 	size_t (*send)(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
 	    size_t n, size_t seg);
+	/* How many bytes of datagrams it takes now, each as large as it likes; what send leaves over all the same is
+	 * lost. 0: it is full, no datagram is made until qconn_writable. NULL: send says. */
+	size_t (*room)(void *arg);
 	/* There is something to do: qconn_run, soon but not from inside this call. */
 	void (*wake)(void *arg);
 	/* The clock, for statistics only. */

@@ -336,6 +336,10 @@ qsend_flush_held(struct tp_conn *c)
 
 	if (!c->is_held)
 		return;
+	if (h->n == 0) { /* it was full before anything was made */
+		c->is_held = false;
+		return;
+	}
 	done = c->host->send(c->host_arg, &h->path, h->ecn, c->txbuf + h->off, h->n, h->seg);
 	h->off += done;
 	h->n -= done;
@@ -343,6 +347,22 @@ qsend_flush_held(struct tp_conn *c)
 }
 
 /* ---- a round ---- */
+
+/* Bytes that may be made now; 0: the carrier is full, and qconn_writable is waited for. */
+static size_t
+room(struct tp_conn *c)
+{
+	size_t n;
+
+	if (c->host->room == NULL)
+		return QTX_BUF;
+	n = c->host->room(c->host_arg);
+	if (n == 0 && !c->is_held) {
+		c->is_held = true;
+		c->held.n = 0;
+	}
+	return n < QTX_BUF ? n : QTX_BUF;
+}
 
 static void
 unblock(struct tp_conn *c)
@@ -375,7 +395,7 @@ tell_stopped(struct tp_conn *c)
 }
 
 static void
-send_round(struct tp_conn *c)
+send_round(struct tp_conn *c, size_t most)
 {
 	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng), size = qhole_size(c);
 	struct batch b;
@@ -395,8 +415,8 @@ send_round(struct tp_conn *c)
 	f.ts = qc_ts(c);
 	f.probe = next_probe(c);
 	f.bulk = qyield_room(c, &ci);
-	if (quantum > QTX_BUF)
-		quantum = QTX_BUF;
+	if (quantum > most)
+		quantum = most;
 	while ((f.destlen = qpath_size(c, size)) > 0) {
 		f.dest = c->txbuf + pos;
 		n = fill_packet(c, &f);
@@ -411,7 +431,7 @@ send_round(struct tp_conn *c)
 			break;
 		pos += (size_t)n;
 		f.bulk -= f.bulk < (uint64_t)n ? f.bulk : (uint64_t)n;
-		if (pos >= quantum || pos + size > QTX_BUF) {
+		if (pos >= quantum || pos + size > most) {
 			more = true;
 			break; /* the rest when the pacer says so: qconn_expiry */
 		}
@@ -419,7 +439,7 @@ send_round(struct tp_conn *c)
 	batch_send(c, &b);
 	if (c->host->packet == 0)
 		ngtcp2_conn_update_pkt_tx_time(c->ng, f.ts);
-	else if (more && !c->is_held)
+	else if (room(c) > 0 && more && !c->is_held)
 		qc_wake(c); /* the carrier has a pacer of its own */
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	if (ci.bytes_in_flight > in_flight)
@@ -429,9 +449,11 @@ send_round(struct tp_conn *c)
 void
 qsend(struct tp_conn *c)
 {
-	if (c->is_held || c->closing || c->over)
+	size_t most;
+
+	if (c->is_held || c->closing || c->over || (most = room(c)) == 0)
 		return;
 	unblock(c);
-	send_round(c);
+	send_round(c, most);
 	tell_stopped(c);
 }

@@ -36,6 +36,13 @@ confirm_by(const struct tp_conn *c)
 	return c->born + c->lim.handshake_timeout;
 }
 
+/* What a full byte stream does not take cannot be repeated, and what it took is not lost. */
+static bool
+stream_full(const struct tp_conn *c)
+{
+	return c->is_held && c->host->packet != 0;
+}
+
 void
 qtimer_expired(struct tp_conn *c)
 {
@@ -43,7 +50,7 @@ qtimer_expired(struct tp_conn *c)
 		qclose_idle(c);
 	else if (c->now >= confirm_by(c))
 		qclose_handshake(c);
-	else if (!c->fail_set && !c->muted)
+	else if (!c->fail_set && !c->muted && !stream_full(c))
 		ng_expired(c);
 }
 
@@ -92,7 +99,7 @@ qtimer_heard(struct tp_conn *c, const struct qdoubt *d)
 	c->last_rx = c->now;
 	c->asked = 0;
 	c->heard++;
-	if (silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
+	if (c->host->packet == 0 && silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
 		c->jolt = true;
 }
 

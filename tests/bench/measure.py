@@ -2,7 +2,7 @@
 import argparse, os, re, signal, sys, time, traceback
 
 import report, rows
-import rows_bulk, rows_echo, rows_idle      # they declare the rows
+import rows_bulk, rows_carrier, rows_echo, rows_idle      # they declare the rows
 import rows_link
 from lab import Lab, machine
 

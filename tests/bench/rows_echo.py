@@ -142,7 +142,7 @@ class Pipes(Typist):
     """One session without a terminal: keys go to its standard input and come back on standard error, and standard output, a
     stream of its own of the same connection, carries a download at full rate once start() was called."""
 
-    def __init__(self, lab, peer, name):
+    def __init__(self, lab, peer, name, more=()):
         stdin, self.keyboard = os.pipe()
         self.master, stderr = os.pipe()
         self.fifo = f"{lab.files}/{name}"
@@ -150,7 +150,7 @@ class Pipes(Typist):
         os.chown(self.fifo, lab.alice.uid, lab.alice.gid)
         # What sh starts in the background would have nothing for input: it gets the real one.
         remote = f"exec 3<&0; echo READY >&2; cat <&3 >&2 & cat {self.fifo} >/dev/null; exec cat /dev/zero"
-        self.proc = lab.popen([*lab.client(peer, LINK), remote], stdin=stdin, stderr=stderr)
+        self.proc = lab.popen([*lab.client(peer, LINK, *more), remote], stdin=stdin, stderr=stderr)
         os.close(stdin)
         os.close(stderr)
         os.set_blocking(self.master, False)

@@ -9,13 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+
 #include <cmocka.h>
 #include <sodium.h>
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "quic/quic.h"
-#include "quic/user/frame.h"
+#include "quic/user/strio_int.h"
 #include "tests/unit/loop.h"
 
 #define TOTAL (2U * 1024 * 1024)
@@ -205,6 +207,8 @@ struct end {
 	bool done, closed, fin;
 	struct tp_close why;
 	size_t written, taken;
+	const struct tp_stream_ops *opened; /* for the second stream that the peer opens */
+	size_t urgent, urgent_at;
 };
 
 struct world {
@@ -261,7 +265,9 @@ static const struct tp_stream_ops stream_ops = {.data = on_data, .writable = wri
 static void
 on_opened(void *arg, struct tp_stream *s)
 {
-	tp_stream_set_ops(s, &stream_ops, arg);
+	struct end *e = arg;
+
+	tp_stream_set_ops(s, e->opened != NULL && tp_stream_id(s) / 4 == 1 ? e->opened : &stream_ops, arg);
 }
 
 static void
@@ -428,10 +434,93 @@ data_both_ways(void **state)
 	assert_string_equal(st.carrier, "ProxyCommand");
 	assert_int_equal(st.path.remote.len, 0);
 	assert_true(st.pmtu > 1452);
+	assert_int_equal(st.pkts_lost, 0);
+	assert_true(st.cwnd >= UINT64_C(1) << 24); /* the stream's own congestion control decides */
+	tp_conn_stats(w->sv.c, &st);
+	assert_int_equal(st.pkts_lost, 0);
 	tp_conn_close(w->cl.c, TP_OK, "bye");
 	assert_true(loop_until(w->ev, both_are_over, w));
 	assert_int_equal(w->sv.why.by, TP_CLOSED_APP);
 	assert_string_equal(w->sv.why.reason, "bye");
+}
+
+static size_t
+on_urgent(void *arg, struct tp_stream *s, const uint8_t *p, size_t n, bool fin)
+{
+	struct end *e = arg;
+
+	(void)s;
+	(void)p;
+	(void)fin;
+	e->urgent_at = e->taken;
+	e->urgent += n;
+	return n;
+}
+
+static const struct tp_stream_ops urgent_ops = {.data = on_urgent};
+
+static bool
+urgent_is_there(void *arg)
+{
+	struct world *w = arg;
+
+	return w->sv.urgent > 0 || w->cl.closed || w->sv.closed;
+}
+
+static bool
+some_has_come(void *arg)
+{
+	struct world *w = arg;
+
+	return w->sv.taken > 100000 || w->cl.closed || w->sv.closed;
+}
+
+/* What is urgent waits for what the stream has taken and for two packets, not for the bulk that was written before it. */
+static void
+urgent_data_overtakes(void **state)
+{
+	struct world *w = *state;
+	struct tp_stream *s;
+	size_t before;
+
+	w->sv.opened = &urgent_ops;
+	start_server(w);
+	start_client(w);
+	assert_true(loop_until(w->ev, some_has_come, w));
+	assert_true(w->cl.written < TOTAL); /* there is more than the buffers take */
+	before = w->sv.taken;
+	assert_int_equal(tp_stream_open(w->cl.c, true, &stream_ops, &w->cl, TP_PRIO_INTERACTIVE, &s), 0);
+	assert_int_equal(tp_stream_write(s, (const uint8_t *)"key", 3), 3);
+	assert_true(loop_until(w->ev, urgent_is_there, w));
+	assert_int_equal(w->sv.urgent, 3);
+	assert_true(w->sv.urgent_at - before <= 4 * STRIO_PACKET);
+}
+
+/* The other side reads what was written last although it has sent what nobody has read. */
+static void
+the_last_word_arrives(void **state)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	int l = socket(AF_INET, SOCK_STREAM, 0), a = socket(AF_INET, SOCK_STREAM, 0), b;
+	char junk[5000] = {0}, text[16];
+
+	(void)state;
+	assert_int_equal(bind(l, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(connect(a, (struct sockaddr *)&sin, len), 0);
+	b = accept(l, NULL, NULL);
+	assert_true(b >= 0);
+	assert_int_equal(fd_nonblock(b), 0);
+	assert_int_equal(write(a, junk, sizeof(junk)), sizeof(junk));
+	assert_int_equal(write(b, "why", 3), 3);
+	strio_linger(b, 0);
+	fd_close(&b);
+	assert_int_equal(read(a, text, sizeof(text)), 3);
+	assert_int_equal(read(a, text, sizeof(text)), 0); /* not a reset */
+	fd_close(&a);
+	fd_close(&l);
 }
 
 /* The stream ends under a connection in the midst of things. */
@@ -514,7 +603,9 @@ main(void)
 		cmocka_unit_test(strangers_are_named),
 		cmocka_unit_test(a_line_that_does_not_end),
 		cmocka_unit_test(a_refusal),
+		cmocka_unit_test(the_last_word_arrives),
 		CONN(data_both_ways),
+		CONN(urgent_data_overtakes),
 		CONN(the_stream_ends),
 		CONN(an_ssh_server_there),
 		CONN(a_full_server_there),
