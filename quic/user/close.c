@@ -203,6 +203,7 @@ write_close(struct tp_conn *c)
 	if (n <= 0)
 		return; /* nothing was ever sent, or the peer has closed already */
 	qpath_from_ng(&path, &ps.path);
+	qname_real(c, &path);
 	c->closing = true;
 	c->close_pkt = malloc((size_t)n);
 	if (c->close_pkt != NULL) {

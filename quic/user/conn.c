@@ -196,6 +196,7 @@ qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 	ngtcp2_callbacks cb;
 	ngtcp2_settings st;
 	ngtcp2_cid peer, scid;
+	struct tp_path name;
 	ngtcp2_path ngp;
 	struct tp_conn *c;
 	int r;
@@ -214,7 +215,9 @@ qconn_server_new(struct tp_conn **out, const struct quic_server_cfg *cfg,
 	trace_fill(&st, c, &c->odcid);
 	params_server(&tp, c, cfg);
 	qcallbacks_server(&cb);
-	qpath_to_ng(&ngp, &c->path);
+	qname_init(c);
+	qname_of(c, &c->path, &name);
+	qpath_to_ng(&ngp, &name);
 	r = tls_server_new(&c->tls, &c->ref, QUIC_ALPN, cfg->host_key, sign, sign_arg);
 	if (r == 0 && ngtcp2_conn_server_new(&c->ng, &peer, &scid, &ngp, cfg->version, &cb, &st,
 			  &tp, NULL, c) != 0)

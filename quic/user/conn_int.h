@@ -14,6 +14,7 @@
 #include "quic/user/sendbuf.h"
 
 #define QPRIO_N 3
+#define QNAMES 8          /* addresses of a client's that are known at a time */
 #define QCID_POOL 64      /* connection IDs waiting to be used */
 #define QCID_OURS 16      /* connection IDs in use: 8, and those retired a moment ago */
 #define QCID_LOW 12       /* ask for more below this */
@@ -92,6 +93,11 @@ struct qyield { /* yield.c */
 	unsigned futile;
 };
 
+struct qname { /* names.c */
+	struct tp_path path;
+	uint64_t at;               /* when it was heard last */
+};
+
 struct qdgram {
 	uint16_t n;
 	uint8_t p[QDGRAM_MAX];
@@ -139,6 +145,8 @@ struct tp_conn {
 	bool pending;              /* a server's ngtcp2 sends to the one below, which is not validated yet */
 	struct tp_path pending_path;
 	uint64_t pending_rx, pending_tx;
+	struct qname names[QNAMES];/* of a server, ... */
+	struct addr own;           /* ... and what its own address is called in them */
 
 	/* streams */
 	struct tp_stream *streams;
@@ -300,6 +308,13 @@ void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
 size_t qpath_size(const struct tp_conn *c, size_t n); /* of the next packet, n at most; 0: none now */
 bool qpath_may_send(const struct tp_conn *c);
 void qpath_ping(struct tp_conn *c);          /* one packet that will be answered */
+
+/* names.c: what ngtcp2 calls the path that a packet came by, before it reads it; that it was genuine; and the way
+ * back, for a packet to be sent or a path that ngtcp2 tells of. Only a server's differ. */
+void qname_init(struct tp_conn *c);
+void qname_of(struct tp_conn *c, const struct tp_path *real, struct tp_path *name);
+void qname_learn(struct tp_conn *c, const struct tp_path *real);
+void qname_real(struct tp_conn *c, struct tp_path *path);
 
 /* blackhole.c: how large the next packet may be; what was sent and acknowledged; another path */
 size_t qhole_size(struct tp_conn *c);

@@ -57,6 +57,7 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 	if (!c->server || !c->done_told || (!c->pending && qpath_equal(from, &c->path)))
 		return;
 	qpath_from_ng(&cur, ngtcp2_conn_get_path(c->ng));
+	qname_real(c, &cur);
 	if (qpath_equal(&cur, &c->path)) {
 		c->pending = false;
 		return;
@@ -109,6 +110,7 @@ qpath_validated(struct tp_conn *c)
 		return;
 	c->pending = false;
 	qpath_from_ng(&to, ngtcp2_conn_get_path(c->ng));
+	qname_real(c, &to);
 	if (c->host->real_path != NULL) {
 		name = to;
 		c->host->real_path(c->host_arg, &name, &to);
@@ -154,6 +156,7 @@ qpath_ping(struct tp_conn *c)
 		if (n <= 0)
 			break;
 		qpath_from_ng(&path, &ps.path);
+		qname_real(c, &path);
 		c->bytes_tx += (size_t)n;
 		c->pkts_tx++;
 		qtimer_asked(c);

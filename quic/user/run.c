@@ -8,13 +8,15 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 {
 	ngtcp2_pkt_info pi = {.ecn = (uint8_t)(ecn & NGTCP2_ECN_MASK)};
 	struct qdoubt doubt;
+	struct tp_path name;
 	ngtcp2_path ngp;
 	int r;
 
 	qtimer_doubt(&doubt);
 	c->bytes_rx += n;
 	c->pkts_rx++;
-	qpath_to_ng(&ngp, path);
+	qname_of(c, path, &name);
+	qpath_to_ng(&ngp, &name);
 	r = ngtcp2_conn_read_pkt(c->ng, &ngp, &pi, p, n, qc_ts(c));
 	if (c->dead)
 		return;
@@ -28,6 +30,8 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 		return;
 	}
 	c->got_any = true;
+	if (qtimer_alive(&doubt))
+		qname_learn(c, path);
 	qpath_heard(c, path, n);
 	qtimer_heard(c, &doubt);
 }

@@ -309,6 +309,7 @@ batch_add(struct tp_conn *c, struct batch *b, const struct fill *f, size_t off, 
 		if (batch_send(c, b) != 0)
 			return QERR_AGAIN;
 		qpath_from_ng(&b->path, &f->ps.path);
+		qname_real(c, &b->path);
 		ngtcp2_path_storage_init(&b->ps, f->ps.path.local.addr, f->ps.path.local.addrlen,
 		    f->ps.path.remote.addr, f->ps.path.remote.addrlen, NULL);
 		b->ecn = f->pi.ecn;
