@@ -28,7 +28,7 @@ replace(char **p, char *by)
 enum { TILDE = 1, TOKENS = 2, ENV = 4 };
 
 static int
-expand(char **p, unsigned how, const struct cconf_tokens *t, const char *home, const char *what)
+expand(char **p, unsigned how, struct cconf_tokens *t, const char *home, const char *what)
 {
 	char *s = NULL, bad = '?';
 	int r = 0;
@@ -39,7 +39,7 @@ expand(char **p, unsigned how, const struct cconf_tokens *t, const char *home, c
 		replace(p, s);
 	else if (r == QERR_NOTFOUND)
 		log_error("%s %s: no such user for ~", what, *p);
-	if (r == 0 && (how & TOKENS) && (r = conf_expand(&s, *p, t->t, t->n, &bad)) == 0)
+	if (r == 0 && (how & TOKENS) && (r = cconf_expand(&s, *p, t, &bad)) == 0)
 		replace(p, s);
 	else if (r == QERR_UNKNOWN)
 		log_error("%s %s: %%%c is not a token", what, *p, bad);
@@ -53,7 +53,7 @@ expand(char **p, unsigned how, const struct cconf_tokens *t, const char *home, c
 }
 
 static int
-expand_list(struct strlist *l, unsigned how, const struct cconf_tokens *t, const char *home,
+expand_list(struct strlist *l, unsigned how, struct cconf_tokens *t, const char *home,
     const char *what)
 {
 	size_t i;
@@ -66,7 +66,7 @@ expand_list(struct strlist *l, unsigned how, const struct cconf_tokens *t, const
 
 /* "$NAME" is the older way to name a variable; where it is not set there is no agent. */
 static int
-expand_agent(struct cconf *c, const struct cconf_tokens *t, const char *home)
+expand_agent(struct cconf *c, struct cconf_tokens *t, const char *home)
 {
 	const char *value;
 
@@ -86,7 +86,7 @@ expand_agent(struct cconf *c, const struct cconf_tokens *t, const char *home)
 
 /* What a command for the shell is made of is kept to what is checked: host and user names, and numbers. */
 static int
-expand_proxy(struct cconf *c, const struct cconf_tokens *t, const char *home)
+expand_proxy(struct cconf *c, struct cconf_tokens *t, const char *home)
 {
 	struct cconf_tokens few = {.n = 0};
 	size_t i;

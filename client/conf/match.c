@@ -115,7 +115,7 @@ match_exec(struct cconf_walk *w, const char *value)
 	if (w->ctx->no_exec)
 		return 0;
 	if ((r = cconf_tokens_init(&t, w)) == 0)
-		r = conf_expand(&command, value, t.t, t.n, &bad);
+		r = cconf_expand(&command, value, &t, &bad);
 	cconf_tokens_free(&t);
 	if (r == QERR_UNKNOWN)
 		log_error("Match exec: %%%c is not a token", bad);

@@ -49,8 +49,11 @@ struct cconf_tokens {
 	size_t n;
 	char port[16], uid[24], hash[41];
 	char *full_name, *short_name, *host, *key_host;
+	char *hashed; /* what hash is of */
 };
 int cconf_tokens_init(struct cconf_tokens *t, const struct cconf_walk *w);
+/* As conf_expand, with these tokens. QERR_CRYPTO. */
+int cconf_expand(char **out, const char *s, struct cconf_tokens *t, char *bad);
 void cconf_tokens_free(struct cconf_tokens *t);
 /* The host name to connect to as far as it is known: HostName with its %h, or the argument. Fresh. */
 int cconf_host_now(char **out, const struct cconf_walk *w);

@@ -35,25 +35,30 @@ host_names(struct cconf_tokens *t)
 	return t->full_name == NULL || t->short_name == NULL ? QERR_NOMEM : 0;
 }
 
-/* %C: a name for the connection, in hexadecimal digits: SHA-1 of %l%h%p%r%j, as ssh makes it */
+/* %C: a name for the connection, in hexadecimal digits: SHA-1 of %l%h%p%r%j, as ssh makes it. Only where it
+ * is asked for: the library's first digest takes more than a millisecond, of every login. */
 static int
-connection_hash(struct cconf_tokens *t, const char *user, const char *jump)
+connection_hash(struct cconf_tokens *t)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0, i;
-	char *text;
-	int ok;
 
-	text = str_printf("%s%s%s%s%s", t->full_name, t->host, t->port, user, jump);
-	if (text == NULL)
-		return QERR_NOMEM;
-	ok = EVP_Digest(text, strlen(text), digest, &n, EVP_sha1(), NULL);
-	free(text);
-	if (ok != 1 || n * 2 >= sizeof(t->hash))
+	if (EVP_Digest(t->hashed, strlen(t->hashed), digest, &n, EVP_sha1(), NULL) != 1 ||
+	    n * 2 >= sizeof(t->hash))
 		return QERR_CRYPTO;
 	for (i = 0; i < n; i++)
 		snprintf(t->hash + (size_t)i * 2, 3, "%02x", digest[i]);
 	return 0;
+}
+
+int
+cconf_expand(char **out, const char *s, struct cconf_tokens *t, char *bad)
+{
+	int r = 0;
+
+	if (t->hash[0] == '\0' && t->hashed != NULL && strstr(s, "%C") != NULL)
+		r = connection_hash(t);
+	return r == 0 ? conf_expand(out, s, t->t, t->n, bad) : r;
 }
 
 int
@@ -73,8 +78,9 @@ cconf_tokens_init(struct cconf_tokens *t, const struct cconf_walk *w)
 	t->key_host = strdup(w->c->host_key_alias != NULL ? w->c->host_key_alias : w->c->host);
 	if (t->key_host == NULL)
 		return QERR_NOMEM;
-	if ((r = connection_hash(t, user, jump)) != 0)
-		return r;
+	t->hashed = str_printf("%s%s%s%s%s", t->full_name, t->host, t->port, user, jump);
+	if (t->hashed == NULL)
+		return QERR_NOMEM;
 	{
 		const struct conf_token all[] = {{'C', t->hash}, {'L', t->short_name},
 		    {'d', w->home}, {'h', t->host}, {'i', t->uid}, {'j', jump},
@@ -94,5 +100,6 @@ cconf_tokens_free(struct cconf_tokens *t)
 	free(t->short_name);
 	free(t->host);
 	free(t->key_host);
+	free(t->hashed);
 	*t = (struct cconf_tokens){.n = 0};
 }
