@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
+#include "quic/quic.h"
 
 #define FAILED   255
 #define LINGER   (2 * NS_PER_S)   /* how long a close may take to leave */
@@ -243,7 +244,10 @@ prepare(void *arg)
 	if (c->keys_loaded)
 		return;
 	c->keys_loaded = true;
+	quic_init_rest();
 	quitsig_default(&q);
+	if (c->state == ST_CONNECT)
+		hostkey_prepare(c->conf);
 	keyring_load(&c->keys, c->conf);
 	quitsig_back(&q);
 	if (c->plan->session &&

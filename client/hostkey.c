@@ -162,18 +162,40 @@ accept_key(struct hostkey *h)
 	h->done(h->arg, true);
 }
 
+/* All files in their order, n of them. Fresh memory, of borrowed names; NULL: no memory. */
+static const char **
+all_files(const struct cconf *conf, size_t *n)
+{
+	const struct strlist *u = &conf->user_known_hosts, *g = &conf->global_known_hosts;
+	const char **files = calloc(u->n + g->n + 1, sizeof(*files));
+
+	*n = u->n + g->n;
+	for (size_t i = 0; files && i < *n; i++)
+		files[i] = i < u->n ? u->v[i] : g->v[i - u->n];
+	return files;
+}
+
+void
+hostkey_prepare(const struct cconf *conf)
+{
+	size_t n;
+	const char **files = all_files(conf, &n);
+
+	if (files)
+		kh_prepare(files, n);
+	free(files);
+}
+
 static int
 look_up(struct hostkey *h)
 {
-	const struct strlist *u = &h->conf->user_known_hosts, *g = &h->conf->global_known_hosts;
-	const char **files = calloc(u->n + g->n + 1, sizeof(*files));
+	size_t n;
+	const char **files = all_files(h->conf, &n);
 	int rc;
 
 	if (!files)
 		return QERR_NOMEM;
-	for (size_t i = 0; i < u->n + g->n; i++)
-		files[i] = i < u->n ? u->v[i] : g->v[i - u->n];
-	rc = kh_check(files, u->n + g->n, h->host, NULL, h->key, &h->found);
+	rc = kh_check(files, n, h->host, NULL, h->key, &h->found);
 	free(files);
 	return rc;
 }

@@ -45,6 +45,8 @@ int hostkey_other_names(struct buf *b, const char *path, const char *text,
 struct hostkey;
 typedef void hostkey_done_fn(void *arg, bool accepted);
 
+/* For while the key is awaited: what of looking it up does not need it. */
+void hostkey_prepare(const struct cconf *conf);
 /* Looks the key up, asks where that is needed, adds it where that was said; done comes once, perhaps
  * before this returns; hostkey_free is not for inside it. Logs everything. conf and remote must outlive it. QERR_NOMEM. */
 int hostkey_check(struct hostkey **out, struct ev *ev, const struct cconf *conf,

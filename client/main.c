@@ -141,7 +141,7 @@ run(const struct cconf *conf, const struct plan *plan, int *signo)
 	int rc, status = FAILED;
 
 	stdio_init(&io);
-	rc = quic_init();
+	rc = quic_init_first();
 	if (rc == 0)
 		rc = ev_new(&ev);
 	if (rc < 0) {

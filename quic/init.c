@@ -11,7 +11,7 @@
 #define CONN_BUFFER (UINT64_C(64) * 1024 * 1024)
 
 int
-quic_init(void)
+quic_init_first(void)
 {
 	uint8_t b[1];
 
@@ -23,8 +23,24 @@ quic_init(void)
 	if (gnutls_rnd(GNUTLS_RND_NONCE, b, sizeof(b)) != 0)
 		return QERR_CRYPTO;
 	randombytes_buf(b, sizeof(b));
-	protect_init(protect_cpu());
+	protect_init_later(protect_cpu());
 	return 0;
+}
+
+void
+quic_init_rest(void)
+{
+	protect_settle();
+}
+
+int
+quic_init(void)
+{
+	int r = quic_init_first();
+
+	if (r == 0)
+		quic_init_rest();
+	return r;
 }
 
 void

@@ -143,5 +143,9 @@ void quic_accept_free(struct quic_accept **a);
 /* TLS, randomness and the implementation of packet protection are set up before a sandbox closes (GnuTLS
  * opens its files then). 0 or QERR_CRYPTO. */
 int quic_init(void);
+/* The same in two parts, for a client that wants its first packet to leave soon: the rest is for while it awaits the
+ * answer, and is done with the answer at the latest. */
+int quic_init_first(void);
+void quic_init_rest(void);
 
 #endif

@@ -38,6 +38,9 @@ int kh_check(const char *const *files, size_t nfiles, const char *host, const ch
  * where it is the known one (KH_OK) or revoked. */
 int kh_check_host(const char *const *files, size_t nfiles, const char *host, const char *ip,
     unsigned port, const struct pubkey *k, struct kh_result *r);
+/* For while the host's key is awaited: where one of the files has hashed names, has the library get ready to make
+ * such hashes, which takes longer than all of them. Logs nothing. */
+void kh_prepare(const char *const *files, size_t nfiles);
 /* As kh_check on one file's text (tests, fuzzing). */
 int kh_check_text(const char *path, const uint8_t *text, size_t n, const char *host, const char *ip,
     const struct pubkey *k, struct kh_result *r);

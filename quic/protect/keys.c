@@ -159,6 +159,7 @@ keys_install(ngtcp2_conn *conn, void *tls, ngtcp2_encryption_level level, const 
 
 	if (level != NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE && level != NGTCP2_ENCRYPTION_LEVEL_1RTT)
 		return QERR_UNSUPPORTED;
+	protect_settle();
 	if (ngtcp2_conn_get_crypto_ctx(conn)->aead.native_handle == NULL) {
 		/* With the limits of RFC 9001 section 6.6, which ngtcp2 keeps. */
 		if (ngtcp2_crypto_ctx_tls(&ctx, tls) == NULL)

@@ -11,7 +11,8 @@
 static struct {
 	const struct protect_impl *first; /* NULL: none but GnuTLS */
 	bool aes;
-} chosen = {NULL, true};
+	bool later; /* libipsec-mb may do, and was not asked yet */
+} chosen = {NULL, true, false};
 /* A count, as a statistic of the process: ngtcp2 tells a decryption nothing of the connection. */
 static uint64_t opened;
 
@@ -36,14 +37,30 @@ protect_cpu(void)
 }
 
 void
-protect_init(unsigned cpu)
+protect_init_later(unsigned cpu)
 {
 	chosen.aes = (cpu & PROTECT_CPU_AES) != 0;
 	chosen.first = NULL;
+	chosen.later = (cpu & PROTECT_CPU_MB) != 0;
+}
+
+void
+protect_settle(void)
+{
+	if (!chosen.later)
+		return;
+	chosen.later = false;
 #ifdef HAVE_IPSEC_MB
-	if ((cpu & PROTECT_CPU_MB) != 0 && protect_ipsecmb_start() == 0)
+	if (protect_ipsecmb_start() == 0)
 		chosen.first = &protect_ipsecmb;
 #endif
+}
+
+void
+protect_init(unsigned cpu)
+{
+	protect_init_later(cpu);
+	protect_settle();
 }
 
 bool

@@ -31,6 +31,11 @@ unsigned protect_cpu(void);
  * sandbox closes; again only by tests, with other features than the processor has. Without it all
  * works, with GnuTLS alone. */
 void protect_init(unsigned cpu);
+/* As protect_init, but loads no library's code yet: keys use GnuTLS until protect_settle, which installing the first keys
+ * that carry data (keys_install) calls too. */
+void protect_init_later(unsigned cpu);
+/* Does what is left of protect_init; nothing, if nothing is. */
+void protect_settle(void);
 /* Is AES the faster choice here (else ChaCha20)? */
 bool protect_prefers_aes(void);
 /* Which library protects: "libipsec-mb", "GnuTLS". */

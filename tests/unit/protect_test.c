@@ -348,6 +348,30 @@ test_pick(void **state)
 	protect_init(protect_cpu());
 }
 
+/* A client's first packet does not wait for the library; what carries data is protected by it nevertheless. */
+static void
+test_later(void **state)
+{
+	static const uint8_t key[PROTECT_KEY_MAX], nonce[PROTECT_NONCE];
+	uint8_t b[20 + PROTECT_TAG] = {0};
+	struct protect_aead *before, *after;
+	const char *chosen = protect_library();
+
+	(void)state;
+	protect_init_later(protect_cpu());
+	assert_int_equal(protect_prefers_aes(), (protect_cpu() & PROTECT_CPU_AES) != 0);
+	assert_string_equal(protect_library(), "GnuTLS");
+	assert_int_equal(protect_aead_new(&before, PROTECT_AES_128_GCM, key), 0);
+	protect_settle();
+	assert_string_equal(protect_library(), chosen);
+	protect_settle();
+	assert_int_equal(protect_aead_new(&after, PROTECT_AES_128_GCM, key), 0);
+	assert_int_equal(protect_seal(before, b, b, 20, nonce, b, 0), 0);
+	assert_int_equal(protect_open(after, b, b, sizeof(b), nonce, b, 0), 0);
+	protect_aead_free(&before);
+	protect_aead_free(&after);
+}
+
 static int
 setup(void **state)
 {
@@ -366,6 +390,7 @@ main(void)
 		cmocka_unit_test(test_tamper),
 		cmocka_unit_test(test_cross),
 		cmocka_unit_test(test_pick),
+		cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
