@@ -31,6 +31,7 @@ account_free(struct account **a)
 	free((*a)->home);
 	free((*a)->shell);
 	strlist_free(&(*a)->groups);
+	free((*a)->gids);
 	free(*a);
 	*a = NULL;
 }
@@ -69,9 +70,21 @@ find_groups(struct account *a)
 		if (gr)
 			r = strlist_add(&a->groups, gr->gr_name);
 	}
+	a->gids = gids;
+	a->ngids = n;
+	gids = NULL;
 out:
 	free(gids);
 	return r;
+}
+
+int
+account_set_groups(const struct account *a)
+{
+	/* with more than the kernel takes, initgroups() leaves some out */
+	if (setgroups((size_t)a->ngids, a->gids) < 0 && initgroups(a->name, a->gid) < 0)
+		return QERR_SYS;
+	return 0;
 }
 
 /* Only root can read this; for others nothing is found, and nothing is claimed. */
@@ -135,6 +148,15 @@ account_lookup(struct account **out, const char *user, uint64_t now)
 	}
 	*out = a;
 	return 0;
+}
+
+void
+account_warm_up(void)
+{
+	gid_t gid;
+	int n = 1;
+	/* groups are looked for in every source that nsswitch.conf names, and root is known to the first */
+	(void)getgrouplist("root", 0, &gid, &n);
 }
 
 char *

@@ -9,6 +9,7 @@
 
 #include "common/base/err.h"
 #include "common/base/log.h"
+#include "server/monitor/account.h"
 
 static void
 restore(struct asuser *s)
@@ -21,12 +22,12 @@ restore(struct asuser *s)
 }
 
 int
-asuser_begin(struct asuser *s, const char *user, uid_t uid, gid_t gid)
+asuser_begin(struct asuser *s, const struct account *a)
 {
 	memset(s, 0, sizeof *s);
 	s->uid = geteuid();
 	s->gid = getegid();
-	if (s->uid != 0 || uid == 0)
+	if (s->uid != 0 || a->uid == 0)
 		return 0;
 	s->ngroups = getgroups(0, NULL);
 	if (s->ngroups < 0)
@@ -35,7 +36,7 @@ asuser_begin(struct asuser *s, const char *user, uid_t uid, gid_t gid)
 	if (!s->groups)
 		return QERR_NOMEM;
 	s->ngroups = getgroups(s->ngroups, s->groups);
-	if (s->ngroups < 0 || initgroups(user, gid) < 0 || setegid(gid) < 0 || seteuid(uid) < 0) {
+	if (s->ngroups < 0 || account_set_groups(a) < 0 || setegid(a->gid) < 0 || seteuid(a->uid) < 0) {
 		int e = errno;
 		if (s->ngroups >= 0)
 			restore(s);

@@ -12,9 +12,10 @@ struct asuser {
 	gid_t gid;
 	bool changed;
 };
-/* Takes on effective ids and groups of user; does nothing where we are not root, or user is. QERR_SYS, QERR_NOMEM (then
+struct account;
+/* Takes on effective ids and groups of an account that exists; does nothing where we are not root, or user is. QERR_SYS, QERR_NOMEM (then
  * nothing has changed). */
-int asuser_begin(struct asuser *s, const char *user, uid_t uid, gid_t gid);
+int asuser_begin(struct asuser *s, const struct account *a);
 /* Takes the former ones back. A process that cannot do so must not go on: it aborts. */
 void asuser_end(struct asuser *s);
 

@@ -121,7 +121,7 @@ keyfile_find(const struct account *a, const struct sconf *c, const struct pubkey
     const struct addr *from, uint64_t now, struct authkey_line *line)
 {
 	struct asuser as = {0};
-	int r = a->exists ? asuser_begin(&as, a->name, a->uid, a->gid) : 0;
+	int r = a->exists ? asuser_begin(&as, a) : 0;
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < c->authorized_keys_files.n && r == 0; i++) {
@@ -154,7 +154,7 @@ keyfile_user_env(const struct account *a, const char *patterns, struct strlist *
 	struct asuser as;
 	uint8_t *text = NULL;
 	size_t n;
-	int r = asuser_begin(&as, a->name, a->uid, a->gid);
+	int r = asuser_begin(&as, a);
 	if (r == 0) {
 		if (read_users_file(path, a, false, ENV_MAX, &text, &n) < 0)
 			text = NULL;

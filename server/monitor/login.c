@@ -1,6 +1,5 @@
 /* The login itself, once the user has proved who he is: account and session stages, the broker, and only
  * then the answer. */
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,20 +68,37 @@ static int
 open_pam(struct monitor *m)
 {
 	const struct account *a = auth_account(m->auth);
-	if (initgroups(a->name, a->gid) < 0) {
+	if (account_set_groups(a) < 0) {
 		log_error("groups of user %s: %s", a->name, qerr_str(QERR_SYS));
 		return QERR_SYS;
 	}
 	return mpam_open(m->pam);
 }
 
+void
+monitor_load_pam(struct monitor *m)
+{
+	if (m->conf->use_pam && !m->init.user_mode && !m->pam)
+		(void)mpam_load(&m->pam, m->conf->pam_service);
+}
+
+/* Loaded ahead, unless this user has a service of his own. */
+static int
+start_pam(struct monitor *m, const char *service)
+{
+	char host[ADDR_STRLEN];
+	if (m->pam && strcmp(mpam_service(m->pam), service) != 0)
+		mpam_end(&m->pam);
+	int r = m->pam ? 0 : mpam_load(&m->pam, service);
+	return r < 0 ? r :
+		       mpam_start(m->pam, auth_account(m->auth)->name,
+			   addr_host(&m->env.path.remote, host));
+}
+
 static int
 check_pam(struct monitor *m)
 {
-	const struct sconf *c = auth_conf(m->auth);
-	char host[ADDR_STRLEN];
-	int r = mpam_start(&m->pam, c->pam_service, auth_account(m->auth)->name,
-	    addr_host(&m->env.path.remote, host));
+	int r = start_pam(m, auth_conf(m->auth)->pam_service);
 	if (r < 0)
 		return r;
 	r = mpam_account(m->pam);
@@ -244,6 +260,8 @@ monitor_login(struct monitor *m)
 	const struct sconf *c = auth_conf(m->auth);
 	if (c->log_level != m->conf->log_level)
 		log_set_level((enum log_level)c->log_level);
+	if (!c->use_pam)
+		mpam_end(&m->pam);
 	int r = c->use_pam ? check_pam(m) : check_nologin(m);
 	if (r == QERR_DENIED) {
 		monitor_end(m, TP_E_DENIED, "the account may not log in now");

@@ -91,6 +91,8 @@ extern const struct ipc_row monitor_net_rows[];
 extern const size_t monitor_net_nrows;
 /* login.c: after authentication: account and session stages, broker, the answer to net. */
 int monitor_login(struct monitor *m);
+/* Does ahead what PAM can do before the user is known; for while the peer is waited for. */
+void monitor_load_pam(struct monitor *m);
 int monitor_send_text(struct ipc *ipc, int type, const char *text);
 /* brokermsg.c */
 extern const struct ipc_row monitor_broker_rows[];

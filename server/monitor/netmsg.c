@@ -64,6 +64,8 @@ on_sign(void *ctx, struct rd *body, int *fds)
 	if (r == 0)
 		r = ipc_send(m->net, MN_SIGNED, &b, NULL, 0);
 	buf_free(&b);
+	if (r == 0)
+		monitor_load_pam(m); /* until the user comes there is a round trip left */
 	return r;
 }
 

@@ -19,7 +19,7 @@ struct mpam {
 	struct buf text;
 	int last;
 	bool creds, session;
-	char *user;
+	char *service, *user;
 };
 
 static void
@@ -53,28 +53,46 @@ converse(int n, const struct pam_message **msg, struct pam_response **resp, void
 }
 
 int
-mpam_start(struct mpam **out, const char *service, const char *user, const char *rhost)
+mpam_load(struct mpam **out, const char *service)
 {
 	struct mpam *p = calloc(1, sizeof *p);
-	if (!p || !(p->user = strdup(user))) {
+	if (!p || !(p->service = strdup(service))) {
 		free(p);
 		return QERR_NOMEM;
 	}
 	buf_init(&p->text, TEXT_MAX + 1);
 	p->conv.conv = converse;
 	p->conv.appdata_ptr = p;
-	p->last = pam_start(service, user, &p->conv, &p->h);
-	if (p->last == PAM_SUCCESS)
-		p->last = pam_set_item(p->h, PAM_RHOST, rhost);
+	p->last = pam_start(service, NULL, &p->conv, &p->h);
 	if (p->last == PAM_SUCCESS)
 		p->last = pam_set_item(p->h, PAM_TTY, TTY_NAME);
 	if (p->last != PAM_SUCCESS) {
-		log_error("PAM: service %s for user %s: %s", service, user, pam_strerror(p->h, p->last));
+		log_error("PAM: service %s: %s", service, pam_strerror(p->h, p->last));
 		mpam_end(&p);
 		return QERR_DENIED;
 	}
 	*out = p;
 	return 0;
+}
+
+const char *
+mpam_service(const struct mpam *p)
+{
+	return p->service;
+}
+
+int
+mpam_start(struct mpam *p, const char *user, const char *rhost)
+{
+	if (!(p->user = strdup(user)))
+		return QERR_NOMEM;
+	p->last = pam_set_item(p->h, PAM_USER, user);
+	if (p->last == PAM_SUCCESS)
+		p->last = pam_set_item(p->h, PAM_RHOST, rhost);
+	if (p->last == PAM_SUCCESS)
+		return 0;
+	log_error("PAM: service %s for user %s: %s", p->service, user, pam_strerror(p->h, p->last));
+	return QERR_DENIED;
 }
 
 int
@@ -154,6 +172,7 @@ mpam_end(struct mpam **pp)
 		(void)pam_end(p->h, p->last);
 	}
 	buf_free(&p->text);
+	free(p->service);
 	free(p->user);
 	free(p);
 }

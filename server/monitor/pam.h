@@ -6,8 +6,13 @@
 
 struct mpam;
 
-/* service: "sshd". rhost: the address as text. QERR_DENIED (PAM refuses to start; logged), QERR_NOMEM. */
-int mpam_start(struct mpam **out, const char *service, const char *user, const char *rhost);
+/* Reads the configuration of a service ("sshd") and loads its modules: what does not depend on the user, and so can be
+ * done before he is known. QERR_DENIED (PAM refuses to start; logged), QERR_NOMEM. */
+int mpam_load(struct mpam **out, const char *service);
+/* The service that was given. */
+const char *mpam_service(const struct mpam *p);
+/* Says who it is; before all that follows. rhost: the address as text. QERR_DENIED (logged), QERR_NOMEM. */
+int mpam_start(struct mpam *p, const char *user, const char *rhost);
 /* The account stage. QERR_DENIED (logged; mpam_text has what to tell the user). */
 int mpam_account(struct mpam *p);
 /* Credentials and session. QERR_DENIED where a module refuses the session (logged; mpam_text has what to tell the

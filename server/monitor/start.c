@@ -14,6 +14,7 @@
 #include "common/base/tracefile.h"
 #include "common/keys/keys.h"
 #include "server/ipc/udpsock.h"
+#include "server/monitor/account.h"
 #include "server/monitor/monint.h"
 
 enum { PH_SUP_INIT = 1, PH_SUP_DONE = 2 }; /* of the channel to the supervisor */
@@ -302,6 +303,8 @@ monitor_set_up(struct monitor *m, int fd)
 		r = auth_new(&m->auth, &m->env);
 	if (r == 0)
 		r = net_channel(m);
+	if (r == 0)
+		account_warm_up();
 	/* Started ahead, it may wait long for its client, or in vain. */
 	if (r == 0)
 		r = ipc_recv_one(m->sup, UINT64_MAX);

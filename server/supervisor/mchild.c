@@ -12,7 +12,10 @@
 #include "server/supervisor/mchild.h"
 
 #define TITLE	    "connection"
-#define SPARE_DELAY (50 * NS_PER_MS) /* so that it does not compete with the login that took the last */
+/* The next spare one must not compete with the login that took the last: it is started once the user is known and his
+ * program about to run or, where that takes its time, after a while. */
+#define SPARE_AUTHED (5 * NS_PER_MS)
+#define SPARE_DELAY  (250 * NS_PER_MS)
 
 struct mchild {
 	struct mchildren *all;
@@ -75,7 +78,7 @@ mchildren_keep_spare(struct mchildren *m, bool keep_stderr)
 	m->keep_stderr = keep_stderr;
 	if (m->spare_timer == NULL && ev_timer_new(&m->spare_timer, m->ev, on_spare, m) != 0)
 		return;
-	ev_timer_at(m->spare_timer, ev_now(m->ev) + SPARE_DELAY);
+	ev_timer_at(m->spare_timer, 0);
 }
 
 /* The spare one, or one that is started now. */
@@ -145,6 +148,8 @@ on_authed(void *ctx, struct rd *body, int *fds)
 	(void)fds;
 	c->authed = true;
 	c->all->authed(c->all->arg, c->generation, c->slot);
+	if (c->all->spare_timer != NULL && c->all->spare_pid < 0)
+		ev_timer_at(c->all->spare_timer, ev_now(c->all->ev) + SPARE_AUTHED);
 	/* A session costs the supervisor no descriptor. */
 	ipc_free(&c->ipc);
 	return 0;

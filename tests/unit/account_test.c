@@ -186,14 +186,19 @@ test_as_user(void **state)
 	const gid_t ours[] = {0, 4}; /* that the user must not have */
 	assert_int_equal(setgroups(2, ours), 0);
 	int nbefore = getgroups(64, before);
-	assert_int_equal(asuser_begin(&as, pw->pw_name, pw->pw_uid, pw->pw_gid), 0);
+	struct account *a;
+	assert_int_equal(account_lookup(&a, pw->pw_name, 0), 0);
+	assert_int_equal(asuser_begin(&as, a), 0);
 	uid_t euid = geteuid();
 	gid_t egid = getegid();
 	int fd = open(in_dir("secret"), O_RDONLY);
 	int nnow = getgroups(64, now);
 	asuser_end(&as);
+	assert_int_equal(nnow, a->ngids);
+	assert_memory_equal(now, a->gids, (size_t)nnow * sizeof now[0]);
 	assert_int_equal(euid, NOBODY);
-	assert_int_equal(egid, pw->pw_gid);
+	assert_int_equal(egid, a->gid);
+	account_free(&a);
 	assert_int_equal(fd, -1);
 	for (int i = 0; i < nnow; i++)
 		assert_true(now[i] != 0 && now[i] != 4);
