@@ -105,8 +105,8 @@ need_peers() {
 	fi
 }
 
-# build DIR CONFIGURE-ARGUMENT...: configures (where the arguments or configure are new) and makes.
-build() {
+# configured DIR CONFIGURE-ARGUMENT...: configures DIR where the arguments or configure are new.
+configured() {
 	_dir=$1; shift
 	mkdir -p "$_dir"
 	if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
@@ -116,5 +116,10 @@ build() {
 		(cd "$_dir" && quietly "$top/configure" -q "$@")
 		printf '%s' "$*" >"$_dir/.arguments"
 	fi
-	(cd "$_dir" && quietly make -s -j"$(nproc 2>/dev/null || echo 2)")
+}
+
+# build DIR CONFIGURE-ARGUMENT...: the same, and makes.
+build() {
+	configured "$@"
+	(cd "$1" && quietly make -s -j"$(nproc 2>/dev/null || echo 2)")
 }
