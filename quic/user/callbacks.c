@@ -96,6 +96,7 @@ cb_acked(ngtcp2_conn *ng, int64_t id, uint64_t offset, uint64_t n, void *user_da
 
 	(void)ng;
 	(void)id;
+	c->waits = c->now;
 	qhole_acked(c);
 	if (s == NULL)
 		return 0;
@@ -223,9 +224,12 @@ cb_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *p, size_t n, void *u
 static int
 cb_acked_datagram(ngtcp2_conn *ng, uint64_t id, void *user_data)
 {
+	struct tp_conn *c = user_data;
+
 	(void)ng;
-	qhole_acked(user_data);
-	qredun_dgram_acked(user_data, id);
+	c->waits = c->now;
+	qhole_acked(c);
+	qredun_dgram_acked(c, id);
 	return 0;
 }
 

@@ -129,7 +129,10 @@ struct tp_conn {
 	bool quiet_told;           /* silent(true) was the last that we said */
 	bool muted;                /* qconn_mute */
 	unsigned heard;            /* packets that counted as such */
+	uint64_t waits;            /* when something was acknowledged last, or left when nothing was under way */
 	bool jolt;                 /* silence is over: do not wait for a backed-off timer, ... */
+	bool news;                 /* ... however far it is, ... */
+	bool jolt_far;             /* the last one would have had to skip too much */
 	uint64_t jolt_at;          /* ... if by then it turns out to be one */
 
 	/* events to tell once ngtcp2 has returned */
@@ -337,7 +340,8 @@ struct qdoubt { /* how things were before a packet was read */
 };
 void qtimer_doubt(struct qdoubt *d);
 bool qtimer_alive(const struct qdoubt *d); /* was anything of the peer's in it? */
-void qtimer_asked(struct tp_conn *c);        /* something left that will be answered */
+/* Something left that will be answered, behind in_flight bytes of that kind. */
+void qtimer_asked(struct tp_conn *c, uint64_t in_flight);
 void qtimer_tell(struct tp_conn *c);         /* silent() */
 uint64_t qtimer_quiet_at(const struct tp_conn *c); /* when that is due */
 

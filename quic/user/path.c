@@ -64,6 +64,8 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 	}
 	if (!c->pending || !qpath_equal(&cur, &c->pending_path)) {
 		c->pending = true;
+		c->jolt = true; /* what has left for the old one may be lost */
+		c->news = !qpath_equal(&cur, &c->pending_path);
 		c->pending_path = cur;
 		c->pending_tx = 0;
 		c->pending_rx = qpath_equal(from, &cur) ? n : 0; /* not what came before: it may have been forgotten */
@@ -159,7 +161,7 @@ qpath_ping(struct tp_conn *c)
 		qname_real(c, &path);
 		c->bytes_tx += (size_t)n;
 		c->pkts_tx++;
-		qtimer_asked(c);
+		qtimer_asked(c, 0); /* it begins anew, or nothing is under way */
 		c->host->send(c->host_arg, &path, pi.ecn, c->txbuf, (size_t)n, (size_t)n);
 	}
 	set_keepalive(c, c->keepalive);
@@ -201,7 +203,7 @@ qconn_move(struct tp_conn *c, const struct tp_path *name, bool probe, uint64_t n
 		r = ngtcp2_conn_initiate_immediate_migration(c->ng, &ngp, qc_ts(c));
 		if (r == 0) {
 			c->is_held = false; /* it was for the path that is left */
-			c->jolt = false;
+			c->jolt = c->news = false;
 			qhole_moved(c);
 			qpath_ping(c);
 		}

@@ -444,7 +444,7 @@ send_round(struct tp_conn *c, size_t most)
 		qc_wake(c); /* the carrier has a pacer of its own */
 	ngtcp2_conn_get_conn_info(c->ng, &ci);
 	if (ci.bytes_in_flight > in_flight)
-		qtimer_asked(c);
+		qtimer_asked(c, in_flight);
 }
 
 void

@@ -21,9 +21,13 @@ qtimer_alive(const struct qdoubt *d)
 }
 
 void
-qtimer_asked(struct tp_conn *c)
+qtimer_asked(struct tp_conn *c, uint64_t in_flight)
 {
 	c->last_tx = c->now;
+	if (in_flight == 0)
+		c->waits = c->now;
+	if (c->pending)
+		c->jolt = c->news = false; /* a challenge is out, whose timer is not to be run over */
 	if (c->asked == 0)
 		c->asked = c->now;
 }

@@ -3,8 +3,8 @@
  * While a path is dead, the interval between ngtcp2's probes doubles without end, and when the
  * path is back nothing happens until the next one is due: as long again as the outage was. So
  * each connection has a clock of its own, ahead of the real one by c->skew. The first packet
- * after a silence, or news of the network, moves it forward to that backed-off timer; the probe
- * leaves now, its acknowledgement resets the back-off, and data flows. */
+ * after a silence, one that comes though ours stay unanswered, or news of the network move it forward to
+ * that backed-off timer; the probe leaves now, its acknowledgement resets the back-off, and data flows. */
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "quic/user/conn_int.h"
@@ -12,6 +12,9 @@
 #define SILENCE_MIN (500 * NS_PER_MS)
 #define JOLT_STEPS  16 /* timers that may stand before the one that sends */
 #define JOLT_MAX    (UINT64_C(3650) * 24 * 3600 * NS_PER_S) /* far from where ngtcp2 cannot count any more */
+/* Each jolt that is in vain doubles what the next one has to skip. Where only one direction is dead, packets come all
+ * the time and prove little: for those it goes no further than so many times what has been waited for. */
+#define JOLT_SHIFT  6
 
 static void
 ng_expired(struct tp_conn *c)
@@ -89,6 +92,15 @@ qconn_expiry(const struct tp_conn *c)
 	return e < t ? e : t;
 }
 
+static uint64_t
+in_flight(const struct tp_conn *c)
+{
+	ngtcp2_conn_info ci;
+
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	return ci.bytes_in_flight;
+}
+
 void
 qtimer_heard(struct tp_conn *c, const struct qdoubt *d)
 {
@@ -99,30 +111,25 @@ qtimer_heard(struct tp_conn *c, const struct qdoubt *d)
 	c->last_rx = c->now;
 	c->asked = 0;
 	c->heard++;
-	if (c->host->packet == 0 && silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
+	if (c->host->packet != 0 || (c->pending && !c->jolt_far))
+		return; /* a byte stream loses nothing; for a path that is being validated, qpath_heard has seen to it */
+	if (silence > SILENCE_MIN && silence > 3 * ngtcp2_conn_get_pto(c->ng))
 		c->jolt = true;
+	else if (c->now - c->last_tx > 2 * ngtcp2_conn_get_pto(c->ng) && in_flight(c) > 0)
+		c->jolt = true; /* a backed-off timer: see below */
 }
 
 void
 qconn_network_event(struct tp_conn *c)
 {
-	c->jolt = true;
+	c->jolt = c->news = true;
 	qc_wake(c);
 }
 
-static uint64_t
-in_flight(const struct tp_conn *c)
-{
-	ngtcp2_conn_info ci;
-
-	ngtcp2_conn_get_conn_info(c->ng, &ci);
-	return ci.bytes_in_flight;
-}
-
 /* Runs ngtcp2's timers ahead of their time until one of them makes it send what will be answered. False
- * where they are backed off too far for that. */
+ * where they are backed off further than max. */
 static bool
-run_ahead(struct tp_conn *c)
+run_ahead(struct tp_conn *c, uint64_t max)
 {
 	uint64_t before = in_flight(c);
 	ngtcp2_tstamp e;
@@ -130,7 +137,7 @@ run_ahead(struct tp_conn *c)
 
 	for (i = 0; i < JOLT_STEPS && !c->dead && !c->fail_set && in_flight(c) <= before; i++) {
 		e = ngtcp2_conn_get_expiry(c->ng);
-		if (e == UINT64_MAX || (e > qc_ts(c) && e - qc_ts(c) > JOLT_MAX))
+		if (e == UINT64_MAX || (e > qc_ts(c) && e - qc_ts(c) > max))
 			return false;
 		if (e > qc_ts(c))
 			c->skew += e - qc_ts(c);
@@ -141,20 +148,29 @@ run_ahead(struct tp_conn *c)
 	return true;
 }
 
+static uint64_t
+jolt_max(const struct tp_conn *c)
+{
+	uint64_t waited = c->now - c->waits;
+
+	return c->news || waited > JOLT_MAX >> JOLT_SHIFT ? JOLT_MAX : waited << JOLT_SHIFT;
+}
+
 /* ngtcp2 does not say when its loss timer is due. But if something is in flight and nothing has
- * been sent for two probe timeouts, then it is backed off. */
+ * been sent for two probe timeouts, then it is backed off; after news, one is enough to have been answered. */
 void
 qtimer_jolt(struct tp_conn *c)
 {
 	/* What cannot be sent now would only back the timer off further. */
 	if (!c->jolt || c->fail_set || c->is_held || !qpath_may_send(c))
 		return;
-	c->jolt_at = c->last_tx + 2 * ngtcp2_conn_get_pto(c->ng);
+	c->jolt_at = c->last_tx + (c->news ? 1 : 2) * ngtcp2_conn_get_pto(c->ng);
 	if (!c->done_told || in_flight(c) == 0) {
-		c->jolt = false;
+		c->jolt = c->news = false;
 	} else if (c->now >= c->jolt_at) {
 		c->jolt = false;
-		run_ahead(c);
+		c->jolt_far = !run_ahead(c, jolt_max(c));
+		c->news = false;
 	}
 }
 
@@ -188,7 +204,7 @@ qconn_probe(struct tp_conn *c, uint64_t now)
 	else if (in_flight(c) == 0)
 		qpath_ping(c);
 	else
-		ok = run_ahead(c);
+		ok = run_ahead(c, JOLT_MAX);
 	qc_wake(c);
 	return qconn_leave(c) != 0 ? QERR_CLOSED : ok ? 0 : QERR_AGAIN;
 }

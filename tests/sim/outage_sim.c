@@ -16,6 +16,7 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 #define TOTAL  600000 /* bytes each way */
+#define ONE_WAY 96 /* outages of one direction */
 #define LATE   (30 * NS_PER_MS) /* beside two round trips: a delayed ACK, and what leaves before */
 
 #ifdef QSH_SANITIZERS
@@ -289,6 +290,23 @@ outages(void)
 	}
 }
 
+/* Only what the server sends is lost, for lengths that let what the client sends last come a moment or long before
+ * the path is back. */
+static void
+one_way(void)
+{
+	struct outage o = {.sides = 2, .at = 122 * NS_PER_MS, .down = true};
+	unsigned i;
+
+	for (i = 0; i < ONE_WAY; i++) {
+		o.length = MINUTE + i / 8 * (1600 / (ONE_WAY / 8)) * NS_PER_MS;
+		o.delay = (i & 4 ? 35 : 20) * NS_PER_MS;
+		o.up = i & 8;
+		o.rebind = i & 1;
+		outage(&o, i & 2 ? TP_CC_BBR : TP_CC_CUBIC);
+	}
+}
+
 /* ---- networks that change under a transfer ---- */
 
 /* The address translator forgets its bindings in the middle of a transfer at full rate, several times. */
@@ -440,6 +458,7 @@ main(int argc, char **argv)
 		pattern[i] = (uint8_t)((i * UINT64_C(2654435761)) >> 13);
 	if (argc < 2) {
 		outages();
+		one_way();
 		rebinding();
 		for (i = 1; i <= 3; i++)
 			black_hole((unsigned)i);
