@@ -22,6 +22,7 @@ struct clink {
 	struct ev_io *ev_io;
 	struct qudp_tx tx;
 	int family;
+	size_t mtu; /* UDP payload that its interface takes; 0: not known */
 };
 
 struct cio {
@@ -135,6 +136,21 @@ host_rest(void *arg)
 	qudp_rx_rest(io->rx);
 }
 
+/* While there are several sockets, packets are made for the narrowest. */
+static void
+tell_mtu(struct cio *io)
+{
+	size_t mtu = SIZE_MAX;
+	unsigned i;
+
+	if (io->d.c == NULL)
+		return;
+	for (i = 0; i < ROAM_LINKS; i++)
+		if (io->link[i].fd >= 0 && io->link[i].mtu < mtu)
+			mtu = io->link[i].mtu;
+	qconn_set_mtu(io->d.c, mtu != SIZE_MAX ? mtu : 0);
+}
+
 static void
 link_close(void *arg, unsigned i)
 {
@@ -145,6 +161,7 @@ link_close(void *arg, unsigned i)
 		qconn_drop_held(io->d.c);
 	ev_io_free(e);
 	fd_close(&io->link[i].fd);
+	tell_mtu(io);
 }
 
 static void
@@ -201,6 +218,8 @@ link_open(struct cio *io, unsigned i, const struct addr *remote, struct addr *lo
 	r = ev_io_new(&l->ev_io, io->d.ev, l->fd, EV_RD, on_socket, l);
 	if (r != 0)
 		fd_close(&l->fd);
+	l->mtu = r == 0 ? qudp_mtu(l->fd, l->family) : 0;
+	tell_mtu(io);
 	return r;
 }
 
@@ -392,6 +411,7 @@ quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cf
 		return r;
 	tp_conn_set_ops(c, ops, arg);
 	io->d.c = c;
+	tell_mtu(io);
 	qdrive_arm(&io->d);
 	*out = c;
 	return 0;

@@ -198,7 +198,7 @@ write_close(struct tp_conn *c)
 		return;
 	ngtcp2_path_storage_zero(&ps);
 	c->is_held = false; /* what waited is dropped, and its place used */
-	n = ngtcp2_conn_write_connection_close(c->ng, &ps.path, &pi, p, QTX_MAX, &c->ccerr,
+	n = ngtcp2_conn_write_connection_close(c->ng, &ps.path, &pi, p, QTX_PLAIN, &c->ccerr,
 	    qc_ts(c));
 	if (n <= 0)
 		return; /* nothing was ever sent, or the peer has closed already */

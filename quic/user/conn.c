@@ -40,6 +40,7 @@ conn_alloc(const struct quic_limits *l, const struct tp_path *path, uint64_t now
 	c->path = *path;
 	c->now = c->born = c->last_rx = now;
 	c->close_next = 1;
+	c->tx_limit = QTX_PLAIN;
 	return c;
 }
 
@@ -50,15 +51,25 @@ conn_destroy(struct tp_conn *c)
 	if (c->ng != NULL)
 		ngtcp2_conn_del(c->ng);
 	tls_free(&c->tls);
+	qdgram_free(c);
 	chunk_pool_free(&c->pool);
 	if (c->host != NULL)
 		c->host->release(c->host_arg);
-	free(c->dgrams);
 	free(c->close_pkt);
 	free(c->txbuf);
 	sodium_memzero(c->pool_cids, sizeof(c->pool_cids));
 	free(c);
 }
+
+/* Tried in this order; one that fails excludes all that are larger, one that succeeds all that are smaller.
+ * Most paths are Ethernet, so that comes first; then tunnels, jumbo frames, loopback. */
+static const uint16_t probes[] = {
+	1452, 1472, /* 1500 under IPv6 and IPv4 */
+	1372, 1232, /* tunnels of 1420, 1280 */
+	4048,       /* FDDI, InfiniBand, clouds: anything in between */
+	8932, 8952, 8972, /* 8981 and 9000 under both */
+	16336, 32720, 65487, QTX_MAX, /* loopback, under both */
+};
 
 static void
 settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
@@ -68,6 +79,8 @@ settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 	st->initial_ts = c->now;
 	st->initial_rtt = INITIAL_RTT;
 	st->max_tx_udp_payload_size = QTX_MAX;
+	st->pmtud_probes = probes;
+	st->pmtud_probeslen = sizeof(probes) / sizeof(probes[0]);
 	st->handshake_timeout =
 	    c->lim.handshake_timeout != 0 ? c->lim.handshake_timeout : UINT64_MAX;
 	if (c->host->packet != 0) {
@@ -349,6 +362,17 @@ tp_conn_set_idle(struct tp_conn *c, uint64_t ns)
 }
 
 void
+qconn_set_mtu(struct tp_conn *c, size_t n)
+{
+	/* The first probe goes in any case, lest ngtcp2 waits for it for ever and sends no smaller one: where it
+	 * is too large (EMSGSIZE), it counts as lost. */
+	if (n < QTX_PLAIN)
+		n = QTX_PLAIN;
+	c->tx_limit = n < QTX_MAX ? n : QTX_MAX;
+	qc_wake(c);
+}
+
+void
 tp_conn_set_window(struct tp_conn *c, uint64_t bytes)
 {
 	c->let_in = true;
@@ -407,7 +431,7 @@ tp_conn_stats(const struct tp_conn *c, struct tp_stats *st)
 	st->pkts_lost = lost_packets(c);
 	st->age_ns = now > c->born ? now - c->born : 0;
 	st->last_rx_ns = c->last_rx;
-	st->pmtu = c->host->packet != 0 ? c->host->packet : ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
+	st->pmtu = qhole_now(c);
 	st->repeats = c->redun_sent;
 	st->repeats_used = c->redun_used;
 	st->moves = c->moves;

@@ -84,6 +84,8 @@ int qconn_writable(struct tp_conn *c, uint64_t now);
 void qconn_carrier_changed(struct tp_conn *c);
 /* When qconn_run is due next; UINT64_MAX: never. */
 uint64_t qconn_expiry(const struct tp_conn *c);
+/* The interface that leads to the peer takes UDP payloads of n bytes (0: not known): paths are probed up to that. */
+void qconn_set_mtu(struct tp_conn *c, size_t n);
 /* Nobody listens at the peer's address (ICMP). Counts only as long as nothing has come from there. */
 void qconn_refused(struct tp_conn *c);
 /* The carrier is over, and with it the connection: text says why, for people. */

@@ -19,12 +19,13 @@
 #define QCID_OURS 16      /* connection IDs in use: 8, and those retired a moment ago */
 #define QCID_LOW 12       /* ask for more below this */
 #define QDGRAM_SLOTS 32
-#define QDGRAM_MAX 1452
 #define QREDUN_RECS 64   /* redundant datagrams on their way that an acknowledgement finds again */
 #define QREDUN_PIECES 8
 #define QTX_BUF 65536     /* one batch */
 #define QTX_SEGS 64       /* the kernel's limit of segments in one UDP_SEGMENT call */
-#define QTX_MAX 1452      /* UDP payload */
+#define QTX_BATCH 65487   /* bytes of one UDP_SEGMENT call: what fits an IPv6 packet, and an IPv4 one */
+#define QTX_MAX 65507     /* UDP payload, on the widest path */
+#define QTX_PLAIN 1452    /* the same where nothing is known of the interface: Ethernet's with IPv6 */
 
 struct tp_stream {
 	struct tp_conn *conn;
@@ -100,7 +101,7 @@ struct qname { /* names.c */
 
 struct qdgram {
 	uint16_t n;
-	uint8_t p[QDGRAM_MAX];
+	struct chunk *c;
 };
 
 struct tp_conn {
@@ -182,6 +183,9 @@ struct tp_conn {
 	bool owed;                       /* a packet for which ngtcp2 arms its loss timer */
 	uint64_t big_at;                 /* when a large packet left, if nothing was acknowledged since */
 	bool tx_small;                   /* large ones seem to vanish, ... */
+	uint64_t moved_at;               /* the path changed then, and old packets may be on their way; 0: no more */
+	uint64_t plain_until;            /* until then nothing larger than QTX_PLAIN */
+	size_t tx_limit;                 /* what the interface takes: qconn_set_mtu */
 	uint64_t raise_at, raise_in;     /* ... and are tried again then; the next time after so long */
 	struct qdgram *dgrams;           /* ring of QDGRAM_SLOTS, made at first use */
 	unsigned dg_head, dg_n;
@@ -319,8 +323,13 @@ void qname_of(struct tp_conn *c, const struct tp_path *real, struct tp_path *nam
 void qname_learn(struct tp_conn *c, const struct tp_path *real);
 void qname_real(struct tp_conn *c, struct tp_path *path);
 
+/* dgram.c */
+void qdgram_pop(struct tp_conn *c);
+void qdgram_free(struct tp_conn *c);
+
 /* blackhole.c: how large the next packet may be; what was sent and acknowledged; another path */
 size_t qhole_size(struct tp_conn *c);
+size_t qhole_now(const struct tp_conn *c); /* of those that are no probes */
 void qhole_sent(struct tp_conn *c, size_t n);
 void qhole_acked(struct tp_conn *c);
 void qhole_moved(struct tp_conn *c);

@@ -16,13 +16,28 @@ tp_conn_datagram_max(const struct tp_conn *c)
 
 	if (c->over || tp == NULL || tp->max_datagram_frame_size <= 3)
 		return 0;
-	n = ngtcp2_conn_get_path_max_tx_udp_payload_size(c->ng);
-	if (c->tx_small && n > NGTCP2_MAX_UDP_PAYLOAD_SIZE)
-		n = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+	n = qhole_now(c);
 	n = n > over ? n - over : 0;
 	if (n > tp->max_datagram_frame_size - 3)
 		n = (size_t)tp->max_datagram_frame_size - 3;
-	return n < QDGRAM_MAX ? n : QDGRAM_MAX;
+	return n < CHUNK_LARGE ? n : CHUNK_LARGE;
+}
+
+void
+qdgram_pop(struct tp_conn *c)
+{
+	chunk_put(&c->pool, c->dgrams[c->dg_head].c);
+	c->dg_head = (c->dg_head + 1) % QDGRAM_SLOTS;
+	c->dg_n--;
+}
+
+void
+qdgram_free(struct tp_conn *c)
+{
+	while (c->dg_n > 0)
+		qdgram_pop(c);
+	free(c->dgrams);
+	c->dgrams = NULL;
 }
 
 int
@@ -45,7 +60,10 @@ tp_conn_datagram(struct tp_conn *c, const void *p, size_t n)
 	if (c->dg_n == QDGRAM_SLOTS)
 		return QERR_AGAIN;
 	d = &c->dgrams[(c->dg_head + c->dg_n) % QDGRAM_SLOTS];
-	memcpy(d->p, p, n);
+	d->c = chunk_get(&c->pool, n);
+	if (d->c == NULL)
+		return QERR_AGAIN;
+	memcpy(d->c->p, p, n);
 	d->n = (uint16_t)n;
 	c->dg_n++;
 	qc_wake(c);

@@ -1,9 +1,6 @@
 /* A server's connection over its UDP socket; it may also get its datagrams from the listener and send
  * through it. The client's are in cio.c. */
 #include <stdlib.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
@@ -106,9 +103,6 @@ host_rest(void *arg)
 	struct qio *io = arg;
 
 	qudp_rx_rest(io->rx);
-#ifdef __GLIBC__
-	(void)malloc_trim(0); /* otherwise it keeps what lies beneath anything still in use */
-#endif
 }
 
 static struct quic_trace *
@@ -236,6 +230,13 @@ watch(struct qio *io)
 	return ev_io_new(&io->ev_io, io->d.ev, io->fd, EV_RD, on_socket, io);
 }
 
+/* The connection learns what its socket's interface takes. */
+static void
+tell_mtu(struct qio *io)
+{
+	qconn_set_mtu(io->d.c, io->fd >= 0 ? qudp_mtu(io->fd, io->path.remote.u.sa.sa_family) : 0);
+}
+
 int
 quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cfg *cfg,
     const struct quic_server_host *host, const struct tp_conn_ops *ops, void *arg)
@@ -262,6 +263,7 @@ quic_server_new(struct tp_conn **out, struct ev *ev, const struct quic_server_cf
 	}
 	tp_conn_set_ops(c, ops, arg);
 	io->d.c = c;
+	tell_mtu(io);
 	qdrive_arm(&io->d);
 	*out = c;
 	return 0;
@@ -310,5 +312,6 @@ quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
 	io->tx.no_gso = false;
 	if (fd >= 0 && watch(io) != 0)
 		fd_close(&io->fd); /* without it everything goes by the listener */
+	tell_mtu(io);
 	qconn_carrier_changed(c);
 }

@@ -92,7 +92,7 @@ qpath_size(const struct tp_conn *c, size_t n)
 bool
 qpath_may_send(const struct tp_conn *c)
 {
-	return qpath_size(c, QTX_MAX) > 0;
+	return qpath_size(c, QTX_PLAIN) > 0;
 }
 
 /* Called after input: a path has been validated, and ngtcp2 uses it now; or it did not answer. */

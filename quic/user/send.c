@@ -33,13 +33,6 @@ first_of(const struct tp_conn *c, enum tp_prio from, enum tp_prio to)
 
 enum source { FROM_STREAM, FROM_REDUN, FROM_DGRAM, FROM_OWED, FROM_NONE };
 
-static void
-dgram_pop(struct tp_conn *c)
-{
-	c->dg_head = (c->dg_head + 1) % QDGRAM_SLOTS;
-	c->dg_n--;
-}
-
 struct fill {
 	ngtcp2_path_storage ps;
 	ngtcp2_pkt_info pi;
@@ -106,16 +99,16 @@ write_dgram(struct tp_conn *c, struct fill *f)
 	int accepted = 0;
 
 	if (d->n > tp_conn_datagram_max(c)) { /* the path has shrunk */
-		dgram_pop(c);
+		qdgram_pop(c);
 		return NGTCP2_ERR_WRITE_MORE;
 	}
-	v.base = d->p;
+	v.base = d->c->p;
 	v.len = d->n;
 	n = ngtcp2_conn_writev_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
 	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &v, d->n > 0, f->ts); /* no empty pieces */
 	f->took |= accepted != 0;
 	if (accepted || n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
-		dgram_pop(c);
+		qdgram_pop(c);
 	return n;
 }
 
@@ -296,7 +289,7 @@ batch_send(struct tp_conn *c, struct batch *b)
 static bool
 batch_takes(const struct batch *b, const struct fill *f, size_t n)
 {
-	return b->n > 0 && !b->full && n <= b->seg && b->nseg < QTX_SEGS && f->pi.ecn == b->ecn &&
+	return b->n > 0 && !b->full && n <= b->seg && b->nseg < QTX_SEGS && b->n + n <= QTX_BATCH && f->pi.ecn == b->ecn &&
 	    ngtcp2_path_eq(&f->ps.path, &b->ps.path);
 }
 
@@ -398,7 +391,7 @@ tell_stopped(struct tp_conn *c)
 static void
 send_round(struct tp_conn *c, size_t most)
 {
-	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng), size = qhole_size(c);
+	size_t pos = 0, quantum = ngtcp2_conn_get_send_quantum(c->ng), max = qhole_size(c);
 	struct batch b;
 	ngtcp2_conn_info ci;
 	uint64_t in_flight;
@@ -418,7 +411,7 @@ send_round(struct tp_conn *c, size_t most)
 	f.bulk = qyield_room(c, &ci);
 	if (quantum > most)
 		quantum = most;
-	while ((f.destlen = qpath_size(c, size)) > 0) {
+	while ((f.destlen = qpath_size(c, QTX_BUF - pos < max ? QTX_BUF - pos : max)) > 0) {
 		f.dest = c->txbuf + pos;
 		n = fill_packet(c, &f);
 		if (n < 0) {
@@ -432,7 +425,7 @@ send_round(struct tp_conn *c, size_t most)
 			break;
 		pos += (size_t)n;
 		f.bulk -= f.bulk < (uint64_t)n ? f.bulk : (uint64_t)n;
-		if (pos >= quantum || pos + size > most) {
+		if (pos >= quantum || pos + qhole_now(c) > most) {
 			more = true;
 			break; /* the rest when the pacer says so: qconn_expiry */
 		}

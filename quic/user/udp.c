@@ -1,6 +1,9 @@
 /* UDP sockets. */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +136,23 @@ qudp_here(const struct addr *local)
 	return here;
 }
 
+size_t
+qudp_mtu(int fd, int family)
+{
+	size_t headers = family == AF_INET6 ? 40 + 8 : 20 + 8;
+	int mtu = 0;
+#ifdef IP_MTU
+	socklen_t len = sizeof(mtu);
+
+	if (family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &len) != 0 :
+				 getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len) != 0)
+		return 0;
+#else
+	(void)fd;
+#endif
+	return mtu > 0 && (size_t)mtu > headers ? (size_t)mtu - headers : 0;
+}
+
 /* ---- in ---- */
 
 int
@@ -174,6 +194,9 @@ qudp_rx_rest(struct qudp_rx *rx)
 	end &= ~(page - 1);
 #ifdef MADV_DONTNEED
 	(void)madvise((void *)at, end - at, MADV_DONTNEED);
+#endif
+#ifdef __GLIBC__
+	(void)malloc_trim(0); /* otherwise it keeps what lies beneath anything still in use */
 #endif
 }
 

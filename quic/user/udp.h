@@ -10,6 +10,10 @@
 
 #define QUDP_BATCH 8
 
+/* UDP payload that the interface to a connected socket's peer takes in one piece; 0 where that is not
+ * to be learnt. Does not block. */
+size_t qudp_mtu(int fd, int family);
+
 struct qudp_rx; /* receive buffers */
 
 /* One datagram of those received, or several of seg bytes each (the last may be shorter). */

@@ -47,6 +47,7 @@ struct world {
 	unsigned foreign;
 	struct addr local;
 	bool late;
+	bool idle; /* nothing is sent on streams */
 };
 
 static uint8_t
@@ -134,7 +135,7 @@ on_done(void *arg)
 	uint8_t key[32];
 
 	e->done = true;
-	if (e == &e->w->cl) {
+	if (e == &e->w->cl && !e->w->idle) {
 		assert_int_equal(tp_conn_peer_key(e->c, key), 0);
 		assert_memory_equal(key, e->w->pk, 32);
 		assert_int_equal(
@@ -396,6 +397,67 @@ test_server_name(void **state)
 	exchange("127.0.0.1", false, "host.example.net");
 }
 
+struct sizes {
+	struct world *w;
+	struct ev_timer *timer;
+	size_t want;
+	bool found;
+};
+
+static size_t
+size_of(const struct end *e)
+{
+	struct tp_stats st = {0};
+
+	if (e->c != NULL)
+		tp_conn_stats(e->c, &st);
+	return st.pmtu;
+}
+
+static void
+look_at_sizes(void *arg)
+{
+	struct sizes *s = arg;
+
+	if (s->w->cl.done && s->w->sv.done && size_of(&s->w->cl) == s->want &&
+	    size_of(&s->w->sv) == s->want) {
+		s->found = true;
+		ev_stop(s->w->ev);
+	} else {
+		ev_timer_at(s->timer, ev_now(s->w->ev) + NS_PER_MS);
+	}
+}
+
+/* The path's size is found without data to send, up to all that loopback takes. */
+static void
+size_found(const char *ip, size_t want)
+{
+	struct quic_client_cfg cfg;
+	struct world w;
+	struct sizes s = {.w = &w, .want = want};
+
+	world_init(&w, ip);
+	w.idle = true;
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.remote = w.local;
+	quic_limits_client(&cfg.limits);
+	assert_int_equal(ev_timer_new(&s.timer, w.ev, look_at_sizes, &s), 0);
+	ev_timer_at(s.timer, 0);
+	assert_int_equal(quic_client_new(&w.cl.c, w.ev, &cfg, &conn_ops, &w.cl), 0);
+	assert_int_equal(ev_run(w.ev), 0);
+	assert_true(s.found);
+	ev_timer_free(&s.timer);
+	world_free(&w);
+}
+
+static void
+test_size(void **state)
+{
+	(void)state;
+	size_found("127.0.0.1", 65507);
+	size_found("::1", 65487);
+}
+
 /* Nobody listens: ICMP says so at once. */
 static void
 test_refused(void **state)
@@ -426,6 +488,7 @@ main(void)
 		cmocka_unit_test(test_steered),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_server_name),
+		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_refused),
 	};
 
