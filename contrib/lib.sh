@@ -112,7 +112,7 @@ configured() {
 	if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
 		(cd "$top" && quietly autoreconf -fi)
 	fi
-	if [ "$(cat "$_dir/.arguments" 2>/dev/null)" != "$*" ] || [ "$top/configure" -nt "$_dir/config.status" ]; then
+	if [ ! -e "$_dir/.arguments" ] || [ "$(cat "$_dir/.arguments")" != "$*" ] || [ "$top/configure" -nt "$_dir/config.status" ]; then
 		(cd "$_dir" && quietly "$top/configure" -q "$@")
 		printf '%s' "$*" >"$_dir/.arguments"
 	fi
