@@ -7,6 +7,7 @@
 
 #define KEEPALIVE_NS (25 * NS_PER_S) /* NATs forget UDP after 30 s at the earliest */
 #define IDLE_NS      (120 * NS_PER_S)
+#define IDLE_MAX_NS  (3650 * UINT64_C(86400) * NS_PER_S) /* times of the configuration end here, too */
 
 static int
 plan_command(struct plan *p, const struct cconf *conf, const char *command, const char **why)
@@ -62,7 +63,14 @@ plan_silence(const struct plan *p, const struct cconf *conf, uint64_t *keepalive
 	*keepalive = KEEPALIVE_NS;
 	*idle = p->pty ? conf->connection_timeout_ns : IDLE_NS;
 	if (conf->server_alive_interval) {
-		*keepalive = conf->server_alive_interval * NS_PER_S;
-		*idle = *keepalive * count;
+		uint64_t asked = conf->server_alive_interval * NS_PER_S;
+
+		/* Not more rarely than without it: the translator and the server still forget. */
+		if (asked < *keepalive)
+			*keepalive = asked;
+		*idle = asked < IDLE_MAX_NS / count ? asked * count : IDLE_MAX_NS;
 	}
+	/* Who is there answers in time, also when a packet is lost. */
+	if (*idle != 0 && *keepalive > *idle / 3)
+		*keepalive = *idle / 3;
 }

@@ -129,18 +129,26 @@ net_connected(struct net *net)
 	tp_conn_set_idle(net->conn, NET_IDLE_NS);
 }
 
+/* Times of the configuration end here, too. */
+#define IDLE_MAX_NS (3650 * UINT64_C(86400) * NS_PER_S)
+
 static void
 set_idle(struct net *net)
 {
 	const struct smsg_session *l = &net->limits;
 	uint64_t idle = sessions_have_tty(net) ? l->connection_timeout_ns : NET_IDLE_NS;
+	uint64_t keepalive = l->alive_interval_ns;
 
 	/* ClientAliveCountMax 0: asked for a sign of life, but never ended for the lack of
 	 * one. */
-	if (l->alive_interval_ns != 0)
-		idle = l->alive_count == 0 ? l->connection_timeout_ns :
-					     l->alive_interval_ns * l->alive_count;
-	tp_conn_set_keepalive(net->conn, l->alive_interval_ns);
+	if (keepalive != 0 && l->alive_count == 0)
+		idle = l->connection_timeout_ns;
+	else if (keepalive != 0)
+		idle = keepalive < IDLE_MAX_NS / l->alive_count ? keepalive * l->alive_count : IDLE_MAX_NS;
+	/* A client says something of its own every 25 s. Where that is not enough, it is asked in time. */
+	if (idle < NET_IDLE_NS && (keepalive == 0 || keepalive > idle / 3))
+		keepalive = idle / 3;
+	tp_conn_set_keepalive(net->conn, keepalive);
 	tp_conn_set_idle(net->conn, idle);
 }
 

@@ -794,17 +794,46 @@ status_waits_for_the_pty(void **state)
 }
 
 static void
-alive_options_rule_idle(void **state)
+alive_options(void **state, uint64_t interval, uint32_t count, uint64_t keepalive, uint64_t idle)
 {
 	struct world *w = *state;
 
-	w->limits.alive_interval_ns = 5 * NS_PER_S;
-	w->limits.alive_count = 3;
+	w->limits.alive_interval_ns = interval;
+	w->limits.alive_count = count;
 	world_start(w);
 	world_auth(w);
 	world_run(w);
-	assert_int_equal(fake_keepalive(w->net->conn), 5 * NS_PER_S);
-	assert_int_equal(fake_idle(w->net->conn), 15 * NS_PER_S);
+	assert_int_equal(fake_keepalive(w->net->conn), keepalive);
+	assert_int_equal(fake_idle(w->net->conn), idle);
+}
+
+static void
+alive_options_rule_idle(void **state)
+{
+	alive_options(state, 5 * NS_PER_S, 3, 5 * NS_PER_S, 15 * NS_PER_S);
+}
+
+/* Who is there can answer before the time is over. */
+static void
+one_interval_is_time_for_an_answer(void **state)
+{
+	alive_options(state, 9 * NS_PER_S, 1, 3 * NS_PER_S, 9 * NS_PER_S);
+}
+
+static void
+long_alive_options_have_an_end(void **state)
+{
+	alive_options(state, 86400 * NS_PER_S, UINT32_MAX, 86400 * NS_PER_S, 3650 * 86400 * NS_PER_S);
+}
+
+/* A client says something every 25 s, of its own accord. */
+static void
+a_short_connection_timeout_asks(void **state)
+{
+	struct world *w = *state;
+
+	w->limits.connection_timeout_ns = 6 * NS_PER_S;
+	alive_options(state, 100 * NS_PER_S, 0, 2 * NS_PER_S, 6 * NS_PER_S);
 }
 
 static void
@@ -1448,7 +1477,8 @@ main(void)
 		T(exit_by_signal),
 		T(pty_says_all_before_the_status),
 		T(status_waits_for_the_pty),
-		T(alive_options_rule_idle),
+		T(alive_options_rule_idle), T(one_interval_is_time_for_an_answer),
+		T(long_alive_options_have_an_end), T(a_short_connection_timeout_asks),
 		T(requests_wait_for_the_start),
 		T(start_fails),
 		T(unknown_channel_type),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,24 +368,34 @@ plans(void **state)
 static void
 silence(void **state)
 {
-	struct cconf c = {.connection_timeout_ns = 7 * 86400 * NS_PER_S, .server_alive_count = 3};
-	struct plan p = {.pty = true};
-	uint64_t keepalive, idle;
+	static const struct {
+		bool pty;
+		uint64_t connection; /* all in seconds; of the keepalive, milliseconds */
+		unsigned interval, count;
+		uint64_t keepalive, idle;
+	} cases[] = {
+		{true, 7 * 86400, 0, 3, 25000, 7 * 86400},
+		{false, 7 * 86400, 0, 3, 25000, 120},
+		{false, 7 * 86400, 15, 3, 15000, 45},
+		{true, 7 * 86400, 15, 3, 15000, 45},
+		{true, 6, 0, 3, 2000, 6},                        /* shorter than a translator's memory */
+		{true, 7 * 86400, 300, 3, 25000, 900},           /* the server waits for 120 s */
+		{false, 7 * 86400, 30, 1, 10000, 30},            /* the answer is there before the time is over */
+		{false, 7 * 86400, 30, 0, 10000, 30},
+		{true, 7 * 86400, 86400, UINT_MAX, 25000, 3650 * UINT64_C(86400)},
+	};
 
 	(void)state;
-	plan_silence(&p, &c, &keepalive, &idle);
-	assert_int_equal(keepalive, 25 * NS_PER_S);
-	assert_int_equal(idle, 7 * 86400 * NS_PER_S);
-	p.pty = false;
-	plan_silence(&p, &c, &keepalive, &idle);
-	assert_int_equal(idle, 120 * NS_PER_S);
-	c.server_alive_interval = 15;
-	plan_silence(&p, &c, &keepalive, &idle);
-	assert_int_equal(keepalive, 15 * NS_PER_S);
-	assert_int_equal(idle, 45 * NS_PER_S);
-	p.pty = true;
-	plan_silence(&p, &c, &keepalive, &idle);
-	assert_int_equal(idle, 45 * NS_PER_S);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cconf c = {.connection_timeout_ns = cases[i].connection * NS_PER_S,
+			.server_alive_interval = cases[i].interval, .server_alive_count = cases[i].count};
+		const struct plan p = {.pty = cases[i].pty};
+		uint64_t keepalive, idle;
+
+		plan_silence(&p, &c, &keepalive, &idle);
+		assert_int_equal(keepalive, cases[i].keepalive * NS_PER_MS);
+		assert_int_equal(idle, cases[i].idle * NS_PER_S);
+	}
 }
 
 int
