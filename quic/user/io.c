@@ -309,7 +309,7 @@ quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
 	io->generation++;
 	io->fd = fd;
 	io->path = *path;
-	io->tx.no_gso = false;
+	io->tx = (struct qudp_tx){0};
 	if (fd >= 0 && watch(io) != 0)
 		fd_close(&io->fd); /* without it everything goes by the listener */
 	tell_mtu(io);

@@ -1,4 +1,4 @@
-/* UDP sockets. */
+/* UDP sockets: making them, and reading. udp_tx.c writes. */
 #include <errno.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
@@ -23,7 +23,7 @@
 #define RX_BUF  65536 /* the most that one message can hold, also after UDP_GRO */
 #define SOCKBUF (2 * 1024 * 1024)
 
-/* Control messages, in and out: ECN, segment size, and on a server's socket the packet information
+/* Control messages: ECN, segment size, and on a server's socket the packet information
  * that we do not ask for. Were there too little room, the segment size would be cut off and a
  * batch taken for one datagram. */
 union cmsgbuf {
@@ -58,6 +58,11 @@ set_options(int fd, int family)
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+#ifdef SO_RCVBUFFORCE
+	/* Past the administrator's limit: for who may administer. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+#endif
 #ifdef UDP_GRO
 	(void)setsockopt(fd, SOL_UDP, UDP_GRO, &one, sizeof(one));
 #endif
@@ -250,97 +255,4 @@ qudp_recv(struct qudp_rx *rx, int fd, struct qudp_msg *msgs)
 		read_control(&rx->hdr[i].msg_hdr, &msgs[i]);
 	}
 	return n;
-}
-
-/* ---- out ---- */
-
-static struct cmsghdr *
-put_control(struct msghdr *mh, union cmsgbuf *ctl, struct cmsghdr *after, int level, int type,
-    const void *v, size_t n)
-{
-	struct cmsghdr *c;
-
-	mh->msg_control = ctl;
-	mh->msg_controllen = sizeof(*ctl);
-	c = after != NULL ? CMSG_NXTHDR(mh, after) : CMSG_FIRSTHDR(mh);
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(n);
-	memcpy(CMSG_DATA(c), v, n);
-	return c;
-}
-
-/* One system call. 0 or an errno. */
-static int
-send_one(int fd, int family, unsigned ecn, const uint8_t *p, size_t n, size_t seg)
-{
-	union cmsgbuf ctl;
-	struct iovec iov = {.iov_base = (uint8_t *)(uintptr_t)p, .iov_len = n};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c = NULL;
-	int tos = (int)ecn;
-	size_t used = 0;
-
-	memset(&ctl, 0, sizeof(ctl));
-	if (ecn != 0) {
-		c = put_control(&mh, &ctl, c, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-		    family == AF_INET6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
-		used += CMSG_SPACE(sizeof(tos));
-	}
-#ifdef UDP_SEGMENT
-	if (seg < n) {
-		uint16_t gso = (uint16_t)seg;
-
-		put_control(&mh, &ctl, c, SOL_UDP, UDP_SEGMENT, &gso, sizeof(gso));
-		used += CMSG_SPACE(sizeof(gso));
-	}
-#endif
-	mh.msg_controllen = used;
-	if (used == 0)
-		mh.msg_control = NULL;
-	while (sendmsg(fd, &mh, MSG_DONTWAIT) < 0) {
-		if (errno != EINTR)
-			return errno;
-	}
-	return 0;
-}
-
-/* An error of an earlier packet (ICMP) is reported instead of sending this one: once more. */
-static int
-send_again(struct qudp_tx *tx, int fd, int family, unsigned ecn, const uint8_t *p, size_t n,
-    size_t seg)
-{
-	int e = send_one(fd, family, ecn, p, n, seg);
-
-	if (e == ECONNREFUSED) {
-		tx->refused = true;
-		e = send_one(fd, family, ecn, p, n, seg);
-	}
-	return e;
-}
-
-size_t
-qudp_send(struct qudp_tx *tx, int fd, int family, unsigned ecn, const uint8_t *p, size_t n,
-    size_t seg)
-{
-	size_t done, m;
-	int e;
-
-#ifdef UDP_SEGMENT
-	if (seg < n && !tx->no_gso) {
-		e = send_again(tx, fd, family, ecn, p, n, seg);
-		if (full(e))
-			return 0;
-		if (e != EIO && e != EINVAL && e != EOPNOTSUPP && e != ENOPROTOOPT)
-			return n;
-		tx->no_gso = true; /* the kernel or the device cannot */
-	}
-#endif
-	for (done = 0; done < n; done += m) {
-		m = n - done < seg ? n - done : seg;
-		e = send_again(tx, fd, family, ecn, p + done, m, m);
-		if (full(e))
-			break;
-	}
-	return done;
 }

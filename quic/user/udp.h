@@ -44,6 +44,7 @@ int qudp_recv(struct qudp_rx *rx, int fd, struct qudp_msg *msgs);
 
 struct qudp_tx {
 	bool no_gso;  /* refused once: not asked again */
+	bool no_ecn;  /* so is to mark datagrams */
 	bool refused; /* ICMP said meanwhile that nobody listens there */
 };
 /* Sends n bytes as datagrams of seg bytes. Returns the bytes dealt with (sent or lost), fewer

@@ -1,4 +1,5 @@
-/* UDP sockets: batches, ECN, fall-backs. */
+/* UDP sockets: batches, ECN, and what happens where the kernel or the device refuses either: the calls below stand
+ * between the code and the C library (the linker's --wrap). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +9,76 @@
 #include <unistd.h>
 #include <poll.h>
 
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
 #include <cmocka.h>
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "quic/user/udp.h"
+
+static struct {
+	int gso;      /* errno of calls with a segment size; 0: as the kernel says */
+	int ecn;      /* of those with an ECN mark */
+	int large;    /* of datagrams of more than so many bytes: EMSGSIZE */
+	int option;   /* of setsockopt, whatever it sets */
+	unsigned calls, cut; /* sendmmsg; with a segment size */
+} refuse;
+
+int __real_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
+int __real_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
+int __wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n);
+
+static int
+refusal(struct msghdr *mh, size_t len)
+{
+	struct cmsghdr *c;
+	uint16_t seg;
+
+	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_SEGMENT) {
+			refuse.cut++;
+			if (refuse.gso != 0)
+				return refuse.gso;
+			memcpy(&seg, CMSG_DATA(c), sizeof(seg));
+			len = seg;
+		} else if (refuse.ecn != 0) {
+			return refuse.ecn;
+		}
+	}
+	return refuse.large != 0 && len > (size_t)refuse.large ? EMSGSIZE : 0;
+}
+
+/* As the kernel does: an error only where it is the first that is refused. */
+int
+__wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
+{
+	unsigned i;
+	int e = 0;
+
+	refuse.calls++;
+	for (i = 0; i < n && e == 0; i++)
+		e = refusal(&m[i].msg_hdr, m[i].msg_hdr.msg_iov->iov_len);
+	if (e == 0)
+		return __real_sendmmsg(fd, m, n, flags);
+	if (i > 1)
+		return __real_sendmmsg(fd, m, i - 1, flags);
+	errno = e;
+	return -1;
+}
+
+int
+__wrap_setsockopt(int fd, int level, int name, const void *v, socklen_t n)
+{
+	if (refuse.option == 0)
+		return __real_setsockopt(fd, level, name, v, n);
+	errno = refuse.option;
+	return -1;
+}
 
 struct two {
 	int a, b;
@@ -51,10 +117,9 @@ wait_readable(int fd)
 
 /* A batch of nine datagrams and a shorter tenth arrives as ten, however the kernel carried it. */
 static void
-exchange(const char *ip, bool gso, unsigned ecn)
+exchange_with(const char *ip, struct qudp_tx *tx, unsigned ecn, unsigned ecn_in)
 {
 	struct qudp_msg msgs[QUDP_BATCH];
-	struct qudp_tx tx = {.no_gso = !gso};
 	uint8_t out[9 * 1000 + 300], in[sizeof(out)];
 	size_t got = 0, k, len, i;
 	unsigned count = 0;
@@ -66,13 +131,13 @@ exchange(const char *ip, bool gso, unsigned ecn)
 	assert_int_equal(qudp_rx_new(&rx), 0);
 	for (i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 11 + i / 1000);
-	assert_int_equal(qudp_send(&tx, t.a, t.family, ecn, out, sizeof(out), 1000), sizeof(out));
+	assert_int_equal(qudp_send(tx, t.a, t.family, ecn, out, sizeof(out), 1000), sizeof(out));
 	while (got < sizeof(out)) {
 		wait_readable(t.b);
 		n = qudp_recv(rx, t.b, msgs);
 		assert_true(n > 0);
 		for (m = 0; m < n; m++) {
-			assert_int_equal(msgs[m].ecn, ecn);
+			assert_int_equal(msgs[m].ecn, ecn_in);
 			for (k = 0; k < msgs[m].n; k += len) {
 				len = msgs[m].n - k < msgs[m].seg ? msgs[m].n - k : msgs[m].seg;
 				assert_true(len == 1000 || got + len == sizeof(out));
@@ -87,6 +152,15 @@ exchange(const char *ip, bool gso, unsigned ecn)
 	assert_int_equal(qudp_recv(rx, t.b, msgs), 0);
 	qudp_rx_free(&rx);
 	close_two(&t);
+}
+
+static void
+exchange(const char *ip, bool gso, unsigned ecn)
+{
+	struct qudp_tx tx = {.no_gso = !gso};
+
+	exchange_with(ip, &tx, ecn, ecn);
+	assert_false(tx.no_ecn || tx.no_gso == gso);
 }
 
 static void
@@ -173,6 +247,104 @@ test_unsendable(void **state)
 	close_two(&t);
 }
 
+static int
+nothing_refused(void **state)
+{
+	(void)state;
+	memset(&refuse, 0, sizeof(refuse));
+	return 0;
+}
+
+/* The kernel or the device cannot cut: all arrives, it is asked once, and then few calls do. */
+static void
+test_no_gso(void **state)
+{
+	static const int errors[] = {EIO, EINVAL, EMSGSIZE, EOPNOTSUPP, ENOPROTOOPT};
+	struct qudp_tx tx;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		memset(&tx, 0, sizeof(tx));
+		refuse.gso = errors[i];
+		refuse.cut = refuse.calls = 0;
+		exchange_with(i % 2 == 0 ? "127.0.0.1" : "::1", &tx, 2, 2);
+		assert_true(tx.no_gso);
+		assert_false(tx.no_ecn);
+		assert_int_equal(refuse.calls, 2);
+		exchange_with(i % 2 == 0 ? "127.0.0.1" : "::1", &tx, 2, 2);
+		assert_int_equal(refuse.cut, 1);
+		assert_int_equal(refuse.calls, 3); /* ten datagrams, one call */
+	}
+}
+
+/* Marks are refused: without, all arrives; and batches are still cut by the kernel. */
+static void
+test_no_ecn(void **state)
+{
+	static const int errors[] = {EINVAL, EOPNOTSUPP, ENOPROTOOPT};
+	struct qudp_tx tx;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		memset(&tx, 0, sizeof(tx));
+		refuse.ecn = errors[i];
+		exchange_with("127.0.0.1", &tx, 2, 0);
+		assert_true(tx.no_ecn);
+		assert_false(tx.no_gso);
+		refuse.calls = refuse.cut = 0;
+		exchange_with("::1", &tx, 2, 0);
+		assert_int_equal(refuse.calls, 1);
+		assert_int_equal(refuse.cut, 1);
+	}
+	refuse.gso = EIO; /* neither */
+	memset(&tx, 0, sizeof(tx));
+	exchange_with("127.0.0.1", &tx, 2, 0);
+	assert_true(tx.no_ecn);
+	exchange_with("127.0.0.1", &tx, 2, 0);
+	assert_true(tx.no_gso);
+}
+
+/* The interface has come to take less: those that are too large are lost, the others leave, and that
+ * is no reason to do without cutting. */
+static void
+test_too_large(void **state)
+{
+	struct qudp_msg msgs[QUDP_BATCH];
+	struct qudp_tx tx = {0};
+	static uint8_t out[3300];
+	struct qudp_rx *rx;
+	struct two t;
+
+	(void)state;
+	connect_two(&t, "127.0.0.1");
+	assert_int_equal(qudp_rx_new(&rx), 0);
+	refuse.large = 999;
+	assert_int_equal(qudp_send(&tx, t.a, t.family, 2, out, sizeof(out), 1000), sizeof(out));
+	wait_readable(t.b);
+	assert_int_equal(qudp_recv(rx, t.b, msgs), 1);
+	assert_int_equal(msgs[0].n, 300);
+	assert_int_equal(msgs[0].ecn, 2);
+	assert_false(tx.no_gso || tx.no_ecn || tx.refused);
+	qudp_rx_free(&rx);
+	close_two(&t);
+}
+
+/* No option of a socket can be set: no larger buffers, no batches in, no marks seen. It works. */
+static void
+test_no_options(void **state)
+{
+	struct qudp_tx tx = {0};
+
+	(void)state;
+	refuse.option = EPERM;
+	exchange_with("127.0.0.1", &tx, 2, 0);
+	exchange_with("::1", &tx, 2, 0);
+	refuse.option = ENOPROTOOPT;
+	exchange_with("127.0.0.1", &tx, 0, 0);
+}
+
 int
 main(void)
 {
@@ -181,6 +353,10 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_unsendable),
+		cmocka_unit_test_setup(test_no_gso, nothing_refused),
+		cmocka_unit_test_setup(test_no_ecn, nothing_refused),
+		cmocka_unit_test_setup(test_too_large, nothing_refused),
+		cmocka_unit_test_setup(test_no_options, nothing_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
