@@ -113,7 +113,12 @@ class Lab:
         ip("link", "add", "v0", "netns", CLIENT, "type", "veth", "peer", "name", "v0", "netns", SERVER)
         for ns, n in ((CLIENT, 1), (SERVER, 2)):
             ip("-n", ns, "addr", "add", f"10.98.0.{n}/24", "dev", "v0")
-            ip("-n", ns, "link", "set", "v0", "up", "mtu", "1500")
+            ip("-n", ns, "link", "set", "v0", "up")
+        self.veth_mtu(1500)
+
+    def veth_mtu(self, n):
+        for ns in (CLIENT, SERVER):
+            subprocess.run(["ip", "-n", ns, "link", "set", "v0", "mtu", str(n)], check=True)
 
     def close(self):
         for p in self.servers:

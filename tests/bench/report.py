@@ -109,8 +109,8 @@ def plots(dir, rows):
 
     def of(*names):
         return [r for n in names for r in byrow.get(n, [])]
-    bars(dir, "throughput", "One stream", "MB/s", [r for r in of("veth", "loopback") if r.unit == "MB/s"], ["ssh", "ngtcp2", "qsh"])
-    bars(dir, "cpu", "CPU time of both ends", "s/GB", [r for r in of("veth") if r.unit == "s/GB"], ["ssh", "ngtcp2", "qsh"])
+    bars(dir, "throughput", "One stream", "MB/s", [r for r in of("veth", "jumbo", "loopback") if r.unit == "MB/s"], ["ssh", "ngtcp2", "qsh"])
+    bars(dir, "cpu", "CPU time of both ends", "s/GB", [r for r in of("veth", "jumbo") if r.unit == "s/GB"], ["ssh", "ngtcp2", "qsh"])
     bars(dir, "connect", "HOST true", "ms", of("connect"), ["ssh", "qsh"])
     bars(dir, "far", "30 MB over a long way", "s", of("loss", "long"), ["ssh", "qsh"])
     for name, title in (("echo", "Key to echo, 100 ms RTT"), ("echoloss", "Key to echo, 100 ms RTT, 29 % loss each way")):

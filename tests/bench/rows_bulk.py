@@ -59,6 +59,16 @@ def veth(lab, runs, quick):
     return throughput(lab, runs, VETH, "one stream, clean veth, MTU 1500", 300 if quick else 600, "1.5 x ssh", times(1.5), cpu=True)
 
 
+@row("jumbo")
+def jumbo(lab, runs, quick):
+    """As veth, with frames of 9,000 bytes."""
+    lab.veth_mtu(9000)
+    try:
+        return throughput(lab, runs, VETH, "one stream, clean veth, MTU 9000", 300 if quick else 600, cpu=True)
+    finally:
+        lab.veth_mtu(1500)
+
+
 @row("loopback")
 def loopback(lab, runs, quick):
     return throughput(lab, runs, LOOP, "one stream, loopback", 300 if quick else 600)
