@@ -1,5 +1,6 @@
 """What connections are recorded in: KeyLogFile and QLogDirectory."""
-import json, os, re, stat
+import ctypes, json, os, re, signal, socket, stat
+import quicdecrypt
 from qshtest import *
 
 LINE = re.compile(r"^([A-Z_0-9]+) ([0-9a-f]{64}) ((?:[0-9a-f]{64})|(?:[0-9a-f]{96}))$")
@@ -124,3 +125,79 @@ def qlog_folder_that_is_full(w):
     equal(p.out, "in\n", p.err)
     s.logged("holds 256 records; this connection is not recorded")
     equal(len(os.listdir(server)), 256)
+
+
+@test
+def qlog_of_processes_that_are_killed(w):
+    """Each record in the file is whole but perhaps the last, which then lacks its newline (RFC 7464)."""
+    server = folder(w.dir + "/qlog", w.root)
+    s = w.standard(f"QLogDirectory {server}\n")
+    client = folder(w.alice.home + "/qlog", w.alice)
+    p = w.spawn(w.alice, "-o", "QLogDirectory=~/qlog", "alice@127.0.0.1", "cat /dev/zero", stdout=open("/dev/null", "wb"))
+    for d in (client, server):
+        wait(lambda: any(os.path.getsize(f"{d}/{n}") > 300_000 for n in os.listdir(d)), "a record to grow in " + d)
+    os.kill(s.children("qshd-net")[0], signal.SIGKILL)
+    p.kill()
+    p.wait()
+    wait(lambda: not s.children("qshd-net"), "both to be gone")
+    for d in (client, server):
+        (name,) = os.listdir(d)
+        with open(f"{d}/{name}", "rb") as f:
+            records = f.read().split(b"\x1e")[1:]
+        check(len(records) > 100 and all(r.endswith(b"\n") for r in records[:-1]), name)
+        for r in records if records[-1].endswith(b"\n") else records[:-1]:
+            json.loads(r)
+
+
+def capture(ns, interface):
+    """A socket that receives what the interface of that namespace receives and sends: IP packets."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    CLONE_NEWNET, ETH_P_ALL = 0x40000000, 3
+    with open("/proc/self/ns/net") as here, open("/run/netns/" + ns) as there:
+        equal(libc.setns(there.fileno(), CLONE_NEWNET), 0)
+        try:
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+            sock.bind((interface, 0))
+        finally:
+            equal(libc.setns(here.fileno(), CLONE_NEWNET), 0)
+    sock.setblocking(False)
+    return sock
+
+
+@test
+def a_capture_can_be_read_with_the_key_log(w):
+    """And not without it: what was typed and what came back, from the packets and the file alone."""
+    w.alice = w.add_user("alice")
+    w.alice.authorize(w.alice.pub())
+    w.know(w.alice, "10.99.0.2")
+    w.link(delay=1)
+    w.qshd("", ns="b")
+    sock = capture("b", "q0")
+    log = w.dir + "/verbose"
+    p = w.spawn(w.alice, "-F", "none", "-i", w.alice.key, "-o", f"UserKnownHostsFile={w.alice.ssh('known_hosts')}", "-v", "-E", log,
+                "-o", f"KeyLogFile={w.dir}/keys", "alice@10.99.0.2", "echo ready; tr a-z A-Z", ns="a")
+    equal(p.stdout.readline(), b"ready\n")
+    if "AES-128-GCM" not in read(log):
+        raise Skip("another suite than AES-128-GCM was agreed on")
+    p.stdin.write(b"nobody else can read this\n")
+    p.stdin.close()
+    equal(p.stdout.readline(), b"NOBODY ELSE CAN READ THIS\n")
+    equal(p.wait(60 * SLOW), 0)
+    packets = []
+    while True:
+        try:
+            ip = sock.recv(1 << 17)
+        except BlockingIOError:
+            break
+        if ip[0] == 0x45 and ip[9] == socket.IPPROTO_UDP:
+            packets.append((int.from_bytes(ip[20:22], "big") == 22, ip[28:]))
+    check(not any(b"else can read" in d.lower() for _, d in packets), "it is readable without keys")
+    # The lengths of both sides' connection IDs are in the server's first packet.
+    first = next(d for by_server, d in packets if by_server)
+    client_len = first[5]
+    server_len = first[6 + client_len]
+    secrets = {label: bytes.fromhex(secret) for (label, _), secret in keys(w.dir + "/keys").items()}
+    typed = quicdecrypt.Direction(secrets["CLIENT_TRAFFIC_SECRET_0"], server_len)
+    shown = quicdecrypt.Direction(secrets["SERVER_TRAFFIC_SECRET_0"], client_len)
+    for by_server, side, text in ((False, typed, b"nobody else can read this\n"), (True, shown, b"NOBODY ELSE CAN READ THIS\n")):
+        check(any(text in (side.open(d) or b"") for s, d in packets if s == by_server), f"{text} in no packet")
