@@ -109,6 +109,7 @@ on_closed(void *arg, const struct tp_close *why)
 		buf_init(&b, 4096);
 		words_end(&b, why, c->conf->hostname, &c->remote, c->state == ST_RUNNING);
 		log_text(&b);
+		contact_end(c->contact);
 		buf_free(&b);
 		c->status = FAILED;
 		c->state = ST_CLOSING;
@@ -130,6 +131,7 @@ on_session_ended(void *arg, int status)
 	tty_restore();
 	if (session_has_pty(c->session))
 		log_info("Connection to %s closed.", c->conf->hostname);
+	contact_end(c->contact);
 	begin_close(c, status);
 }
 
@@ -390,7 +392,7 @@ on_connected(void *arg, struct tp_conn *conn, const struct addr *remote)
 	    remote->len != 0 ? addr_show(remote) : c->conf->hostname,
 	    st.carrier ? st.carrier : "?", st.cipher ? st.cipher : "?",
 	    (double)st.rtt_ns / (double)NS_PER_MS);
-	rc = contact_new(&c->contact, c->ev, c->conf, conn, remote);
+	rc = contact_new(&c->contact, c->ev, c->conf, conn, remote, c->plan->pty);
 	if (rc == 0)
 		rc = incoming_new(&c->incoming, conn, on_data_stream, c);
 	if (rc == 0)

@@ -21,7 +21,10 @@ struct contact {
 	struct tp_conn *conn;
 	uint16_t port;
 	bool numeric;            /* there is no name to look up */
-	bool silent;
+	bool silent, screen;
+	bool lost;               /* the path does not answer */
+	bool told;               /* that it waits for it */
+	struct addr from;        /* where that path began */
 	struct netwatch *watch;
 	struct resolve *resolve;
 	struct ev_timer *timer;  /* the next look-up */
@@ -93,6 +96,45 @@ on_news(void *arg, bool resumed)
 
 /* ---- in words ---- */
 
+/* What keeps the session from leaving a path; NULL: nothing. */
+static const char *
+keeper(const struct cconf *conf)
+{
+	return !conf->migrate       ? "Migrate no" :
+	    conf->bind_address      ? "BindAddress (-b)" :
+	    conf->bind_interface    ? "BindInterface (-B)" :
+				      NULL;
+}
+
+static void
+follow(struct contact *c, enum tp_path_event ev, const struct tp_path *path)
+{
+	char at[ADDR_STRLEN];
+
+	if (ev == TP_PATH_LOST) {
+		c->lost = true;
+		c->from = path->local;
+	} else if (ev == TP_PATH_BACK) {
+		c->lost = c->told = false;
+	} else if (ev == TP_PATH_KEPT && c->lost && !c->screen && !c->told) {
+		c->told = true;
+		log_info("qsh: %s is gone, and Migrate no keeps the session to %s from going on over another "
+			 "network: it waits for the address",
+		    addr_host(&c->from, at), c->conf->hostname);
+	}
+}
+
+void
+contact_end(struct contact *c)
+{
+	const char *why = c != NULL && c->lost ? keeper(c->conf) : NULL;
+	char at[ADDR_STRLEN];
+
+	if (why != NULL)
+		log_info("qsh: the path from %s does not answer, and %s kept the session from taking another",
+		    addr_host(&c->from, at), why);
+}
+
 void
 contact_path_event(struct contact *c, enum tp_path_event ev, const struct tp_path *path)
 {
@@ -105,7 +147,7 @@ contact_path_event(struct contact *c, enum tp_path_event ev, const struct tp_pat
 		[TP_PATH_KEPT] = "Not leaving the path for the one from %s to %s: Migrate is no",
 	};
 
-	(void)c;
+	follow(c, ev, path);
 	if ((size_t)ev < sizeof(texts) / sizeof(texts[0]))
 		log_debug(texts[ev], addr_show(&path->local), addr_show(&path->remote));
 }
@@ -122,7 +164,7 @@ contact_moved(struct contact *c, const struct tp_path *from, const struct tp_pat
 
 int
 contact_new(struct contact **out, struct ev *ev, const struct cconf *conf, struct tp_conn *conn,
-    const struct addr *remote)
+    const struct addr *remote, bool screen)
 {
 	struct contact *c = calloc(1, sizeof(*c));
 	struct addr a;
@@ -131,7 +173,7 @@ contact_new(struct contact **out, struct ev *ev, const struct cconf *conf, struc
 	*out = c;
 	if (!c)
 		return QERR_NOMEM;
-	*c = (struct contact){.ev = ev, .conf = conf, .conn = conn, .port = addr_port(remote)};
+	*c = (struct contact){.ev = ev, .conf = conf, .conn = conn, .port = addr_port(remote), .screen = screen};
 	c->numeric = addr_parse(&a, conf->hostname, 0) == 0;
 	rc = ev_timer_new(&c->timer, ev, look_up, c);
 	if (rc < 0) {

@@ -368,6 +368,19 @@ io_new(struct cio **out, struct ev *ev, const struct quic_client_cfg *cfg)
 	return 0;
 }
 
+/* Migrate no: the interface counts too, for its address may outlive it (a link that is down) and then be routed
+ * through another. */
+static int
+stay(struct cio *io)
+{
+	char name[IF_NAMESIZE];
+
+	if (io->device != NULL || !qudp_pin(io->link[0].fd, &io->path.local, &io->path.remote, name))
+		return 0;
+	io->device = strdup(name);
+	return io->device != NULL ? 0 : QERR_NOMEM;
+}
+
 static int
 make(struct tp_conn **out, struct cio *io, const struct quic_client_cfg *cfg, uint64_t now)
 {
@@ -378,6 +391,8 @@ make(struct tp_conn **out, struct cio *io, const struct quic_client_cfg *cfg, ui
 
 	io->path.remote = cfg->remote;
 	r = link_open(io, 0, &io->path.remote, &io->path.local);
+	if (r == 0 && cfg->stay)
+		r = stay(io);
 	if (r == 0)
 		r = qconn_client_new(&c, &cfg->limits, &io->path, now, &host_ops, io);
 	if (r != 0) {

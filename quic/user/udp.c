@@ -18,6 +18,7 @@
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
+#include "quic/user/iface.h"
 #include "quic/user/udp.h"
 
 #define RX_BUF  65536 /* the most that one message can hold, also after UDP_GRO */
@@ -103,7 +104,7 @@ int
 qudp_client(int *out, struct addr *local, const struct addr *remote, const struct addr *bind_addr,
     const char *device)
 {
-	int family = remote->u.sa.sa_family, fd;
+	int family = remote->u.sa.sa_family, fd, saved;
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
@@ -119,11 +120,33 @@ qudp_client(int *out, struct addr *local, const struct addr *remote, const struc
 	    getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||
 	    addr_from_sa(local, (struct sockaddr *)&ss, len) != 0)
 		goto fail;
+	/* To an interface without an address the kernel lends one of another's. */
+	if (device != NULL && !iface_may_use(device, local)) {
+		errno = EADDRNOTAVAIL;
+		goto fail;
+	}
 	*out = fd;
 	return 0;
 fail:
+	saved = errno;
 	fd_close(&fd);
+	errno = saved;
 	return QERR_SYS;
+}
+
+bool
+qudp_pin(int fd, const struct addr *local, const struct addr *remote, char name[IF_NAMESIZE])
+{
+#ifdef SO_BINDTODEVICE
+	return iface_route(name, local, remote) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strnlen(name, IF_NAMESIZE)) == 0;
+#else
+	(void)fd;
+	(void)local;
+	(void)remote;
+	(void)name;
+	return false;
+#endif
 }
 
 bool

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <net/if.h>
+
 #include "common/net/addr.h"
 
 #define QUDP_BATCH 8
@@ -28,6 +30,9 @@ struct qudp_msg {
 int qudp_client(int *fd, struct addr *local, const struct addr *remote, const struct addr *bind,
     const char *device);
 
+/* Has a connected socket send through no other interface than the route's of now, whose name it gives: a route that changes
+ * would take the local address along to another network. False: the system does not permit or know that. */
+bool qudp_pin(int fd, const struct addr *local, const struct addr *remote, char name[IF_NAMESIZE]);
 /* Does this machine have the address, and may send from it? True where that cannot be told. */
 bool qudp_here(const struct addr *local);
 /* The source address and device of a socket that is not connected yet; len 0 and NULL: any. QERR_SYS. */

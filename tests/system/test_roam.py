@@ -165,7 +165,7 @@ def migrate_no_stays(w):
     c = Client(w, "10.99.0.2", "-o", "Migrate=no")
     c.ask()
     ip("a", "route", "add", "10.99.0.2/32", "via", "10.98.0.2", "dev", "q1", "src", "10.98.0.1")
-    c.says(r"Not leaving the path for the one from 10\.98\.0\.1 .*Migrate is no")
+    c.ask(1000)
     ip("a", "route", "del", "10.99.0.2/32")
     c.ask(1000)
     ip("a", "addr", "del", "10.99.0.1/24", "dev", "q0")

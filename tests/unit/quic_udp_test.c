@@ -18,6 +18,7 @@
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
+#include "quic/user/iface.h"
 #include "quic/user/udp.h"
 
 static struct {
@@ -345,10 +346,39 @@ test_no_options(void **state)
 	exchange_with("127.0.0.1", &tx, 0, 0);
 }
 
+#ifdef __linux__
+/* What -B and Migrate no ask: whose address it is, and where the route leads. */
+static void
+test_interfaces(void **state)
+{
+	struct addr home, elsewhere;
+	char name[IF_NAMESIZE], pinned[IF_NAMESIZE];
+	struct two t;
+
+	(void)state;
+	assert_int_equal(addr_parse(&home, "127.0.0.1", 0), 0);
+	assert_int_equal(addr_parse(&elsewhere, "192.0.2.1", 0), 0);
+	assert_true(iface_may_use("lo", &home));
+	assert_true(iface_may_use("other0", &home)); /* borrowed from the loopback interface */
+	assert_false(iface_may_use("lo", &elsewhere));
+	assert_int_equal(iface_route(name, &home, &home), 0);
+	assert_string_equal(name, "lo");
+	connect_two(&t, "127.0.0.1");
+	if (qudp_pin(t.a, &t.aa, &t.ba, pinned)) /* Linux before 5.7 leaves it to root */
+		assert_string_equal(pinned, "lo");
+	assert_int_equal(send(t.a, "x", 1, 0), 1);
+	wait_readable(t.b);
+	close_two(&t);
+}
+#endif
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+#ifdef __linux__
+		cmocka_unit_test(test_interfaces),
+#endif
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_refused),
