@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/fdpass.h"
 #include "client/proxycmd.h"
 #include "client/race.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/base/tracefile.h"
@@ -53,6 +55,8 @@ struct connect {
 	struct attempt attempts[NLANES * RACE_MAX];
 	size_t n, nover;
 	struct proxycmd *command; /* NULL: none */
+	struct fdpass *fdpass;    /* NULL: none, or no longer */
+	struct quic_client_cfg passed; /* for the connection that it passes */
 	struct tp_close why; /* the failure that tells most */
 	const struct attempt *whose;
 	bool failed, finished, watched;
@@ -73,6 +77,8 @@ tell_addresses(struct connect *c, struct tp_conn *conn, const struct addr *used)
 	quic_client_set_remotes(conn, v, n);
 }
 
+#define STRANGER "what answers there"
+
 static bool
 by_command(const struct connect *c)
 {
@@ -87,7 +93,7 @@ say_failure(const struct connect *c)
 
 	if (by_command(c))
 		log_error("qsh: connect to host %s by ProxyCommand: %s%s", c->conf->hostname, text,
-		    strncmp(text, "what answers there", 18) == 0
+		    strncmp(text, STRANGER, strlen(STRANGER)) == 0
 			? ": the command has to lead to qshd, to its TcpListenAddress or \"qshd -i\""
 			: "");
 	else
@@ -161,20 +167,27 @@ on_handshake_done(void *arg)
 		finish(a->owner, a);
 }
 
+/* Adds how the command failed, where that may be why nothing came from it. */
+static void
+add_status(struct connect *c, struct tp_close *why)
+{
+	size_t n = strlen(why->reason);
+	char how[64];
+
+	if (c->command && strncmp(why->reason, STRANGER, strlen(STRANGER)) != 0 &&
+	    *proxycmd_ended(c->command, how, sizeof(how)))
+		snprintf(why->reason + n, sizeof(why->reason) - n, " (%s)", how);
+}
+
 static void
 on_closed(void *arg, const struct tp_close *why)
 {
 	struct attempt *a = arg;
-	struct connect *c = a->owner;
 	struct tp_close said = *why;
-	char how[64];
 
 	tp_conn_free(&a->conn);
-	if (c->command && why->by == TP_CLOSED_CARRIER && *proxycmd_ended(c->command, how, sizeof(how))) {
-		size_t n = strlen(said.reason);
-
-		snprintf(said.reason + n, sizeof(said.reason) - n, " (%s)", how);
-	}
+	if (why->by == TP_CLOSED_CARRIER)
+		add_status(a->owner, &said);
 	attempt_failed(a, &said);
 }
 
@@ -211,12 +224,63 @@ start_trace(struct quic_trace **out, const struct connect *c, const struct attem
 	return quic_trace_new(out, keys, -1, c->conf->qlog_dir);
 }
 
+static void
+attempt_failed_here(struct attempt *a, int rc)
+{
+	struct tp_close why = {.by = TP_CLOSED_SYS, .code = (uint64_t)-rc};
+	char text[sizeof(why.reason)];
+
+	if (rc == QERR_SYS && errno == ECONNREFUSED)
+		why.by = TP_CLOSED_REFUSED;
+	say_local(text, sizeof(text), a->owner->conf, rc);
+	str_vis(why.reason, sizeof(why.reason), text, strlen(text));
+	attempt_failed(a, &why);
+}
+
+static void
+on_passed(void *arg, struct quic_carrier *via, const char *text)
+{
+	struct attempt *a = arg;
+	struct connect *c = a->owner;
+	struct tp_close why = {.by = TP_CLOSED_CARRIER};
+	int rc;
+
+	fdpass_free(&c->fdpass);
+	if (c->finished && via)
+		fd_close(&via->in);
+	if (c->finished)
+		return;
+	if (!via) {
+		snprintf(why.reason, sizeof(why.reason), "%s", text);
+		add_status(c, &why);
+		attempt_failed(a, &why);
+		return;
+	}
+	rc = quic_client_stream_new(&a->conn, c->ev, &c->passed, via, &attempt_ops, a);
+	c->passed.trace = NULL;
+	if (rc < 0)
+		attempt_failed_here(a, rc);
+}
+
+/* The same for a command that passes a connection. */
+static int
+start_fdpass(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
+{
+	int sock, rc = proxycmd_start_fdpass(&c->command, c->conf->proxy_run, &sock);
+
+	c->passed = *cfg;
+	return rc < 0 ? rc : fdpass_new(&c->fdpass, c->ev, sock, on_passed, a);
+}
+
 static int
 start_command(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
 {
 	struct quic_carrier via = {.kind = QUIC_CARRIER_COMMAND};
-	int fds[2], rc = proxycmd_start(&c->command, c->conf->proxy_run, fds);
+	int fds[2], rc;
 
+	if (c->conf->proxy_fdpass)
+		return start_fdpass(c, a, cfg);
+	rc = proxycmd_start(&c->command, c->conf->proxy_run, fds);
 	if (rc < 0) {
 		struct quic_trace *trace = cfg->trace;
 		int saved = errno;
@@ -255,7 +319,6 @@ start_next(void *arg)
 	    .tokens = c->tokens ? &tokens_ops : NULL,
 	    .stay = !c->conf->migrate,
 	    .tokens_arg = c->tokens};
-	struct tp_close why = {.by = TP_CLOSED_SYS};
 	int rc;
 
 	if (c->finished || lane->at >= lane->end)
@@ -278,16 +341,8 @@ start_next(void *arg)
 	rc = start_trace(&cfg.trace, c, a);
 	if (rc == 0)
 		rc = start(c, a, &cfg);
-	if (rc < 0) {
-		char text[sizeof(why.reason)];
-
-		why.code = (uint64_t)-rc;
-		if (rc == QERR_SYS && errno == ECONNREFUSED)
-			why.by = TP_CLOSED_REFUSED;
-		say_local(text, sizeof(text), c->conf, rc);
-		str_vis(why.reason, sizeof(why.reason), text, strlen(text));
-		attempt_failed(a, &why);
-	}
+	if (rc < 0)
+		attempt_failed_here(a, rc);
 }
 
 static void
@@ -497,6 +552,8 @@ connect_free(struct connect **cp)
 	for (size_t i = 0; i < NLANES; i++)
 		ev_timer_free(&c->lanes[i].next);
 	ev_timer_free(&c->deadline);
+	fdpass_free(&c->fdpass);
+	quic_trace_free(&c->passed.trace);
 	proxycmd_free(&c->command);
 	free(c);
 	*cp = NULL;

@@ -121,11 +121,7 @@ is_set(const char *s)
 static bool
 proxy_wanted(const struct cconf *conf)
 {
-	if (conf->proxy_command && conf->proxy_fdpass)
-		log_error("qsh: %s: ProxyUseFdpass is not supported yet: set it to no, and let "
-			  "ProxyCommand pass the bytes itself",
-		    conf->host);
-	else if (is_set(conf->proxy_jump))
+	if (is_set(conf->proxy_jump))
 		log_error("qsh: %s: ProxyJump is not supported yet", conf->host);
 	else
 		return false;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,9 +28,9 @@ struct proxycmd {
 };
 
 static void
-child(const char *shell, const char *line, const int in[2], const int out[2])
+child(const char *shell, const char *line, int in, int out)
 {
-	if (dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0)
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
 	signal(SIGPIPE, SIG_DFL);
 	execl(shell, shell, "-c", line, (char *)NULL);
@@ -37,10 +38,11 @@ child(const char *shell, const char *line, const int in[2], const int out[2])
 	_exit(127);
 }
 
+/* A pipe, or a pair of sockets. */
 static int
-make_pipe(int p[2])
+make_pair(int p[2], bool sockets)
 {
-	if (pipe(p) < 0)
+	if ((sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p)) < 0)
 		return QERR_SYS;
 	if (fd_cloexec(p[0]) != 0 || fd_cloexec(p[1]) != 0) {
 		fd_close(&p[0]);
@@ -51,7 +53,7 @@ make_pipe(int p[2])
 }
 
 static pid_t
-spawn(const char *line, const int in[2], const int out[2])
+spawn(const char *line, int in, int out)
 {
 	const char *shell = getenv("SHELL");
 	pid_t pid;
@@ -64,40 +66,77 @@ spawn(const char *line, const int in[2], const int out[2])
 	return pid;
 }
 
-int
-proxycmd_start(struct proxycmd **out, const char *command, int fds[2])
+/* Its standard input and output are in and out. */
+static int
+run(struct proxycmd **out_p, const char *command, int in, int out)
 {
 	struct proxycmd *p = calloc(1, sizeof(*p));
 	/* exec, so that the shell does not stay between. */
 	char *line = str_printf("exec %s", command);
-	int in[2] = {-1, -1}, back[2] = {-1, -1}, rc = QERR_NOMEM;
+	int rc = QERR_NOMEM;
 
-	*out = NULL;
 	if (!p || !line)
 		goto out;
-	rc = make_pipe(in);
-	if (rc == 0)
-		rc = make_pipe(back);
-	if (rc == 0 && (p->pid = spawn(line, in, back)) < 0)
+	rc = 0;
+	p->pid = spawn(line, in, out);
+	if (p->pid < 0) {
 		rc = QERR_SYS;
-	if (rc < 0)
 		goto out;
+	}
 	log_debug("Executing proxy command: %s", line);
-	fds[0] = back[0];
-	fds[1] = in[1];
-	back[0] = in[1] = -1;
-	*out = p;
+	*out_p = p;
 	p = NULL;
 out:
-	for (int i = 0; i < 2; i++) {
-		int saved = errno;
-
-		fd_close(&in[i]);
-		fd_close(&back[i]);
-		errno = saved;
-	}
 	free(line);
 	free(p);
+	return rc;
+}
+
+static void
+close_pair(int p[2])
+{
+	int saved = errno;
+
+	fd_close(&p[0]);
+	fd_close(&p[1]);
+	errno = saved;
+}
+
+int
+proxycmd_start(struct proxycmd **out, const char *command, int fds[2])
+{
+	int in[2] = {-1, -1}, back[2] = {-1, -1}, rc;
+
+	*out = NULL;
+	rc = make_pair(in, false);
+	if (rc == 0)
+		rc = make_pair(back, false);
+	if (rc == 0)
+		rc = run(out, command, in[0], back[1]);
+	if (rc == 0) {
+		fds[0] = back[0];
+		fds[1] = in[1];
+		back[0] = in[1] = -1;
+	}
+	close_pair(in);
+	close_pair(back);
+	return rc;
+}
+
+int
+proxycmd_start_fdpass(struct proxycmd **out, const char *command, int *sock)
+{
+	int pair[2] = {-1, -1}, rc;
+
+	*out = NULL;
+	rc = make_pair(pair, true);
+	if (rc == 0)
+		rc = run(out, command, pair[1], pair[1]);
+	if (rc == 0) {
+		*sock = pair[0];
+		pair[0] = -1;
+	}
+	close_pair(pair);
 	return rc;
 }
 
@@ -124,7 +163,7 @@ const char *
 proxycmd_ended(struct proxycmd *p, char *dst, size_t n)
 {
 	dst[0] = '\0';
-	if (!gone_within(p, SOON))
+	if (!gone_within(p, SOON) || p->status == 0)
 		return dst;
 	if (WIFEXITED(p->status))
 		snprintf(dst, n, "exit status %d", WEXITSTATUS(p->status));

@@ -243,7 +243,6 @@ def known_keywords_are_passed_over_with_a_debug_line(w):
 @test
 def proxies_stop(w):
     w.standard()
-    one_line(w.qsh(w.alice, "-o", "ProxyCommand=nc %h %p", "-o", "ProxyUseFdpass=yes", "127.0.0.1", "echo in"), "ProxyUseFdpass")
     for k, v in (("ProxyJump", "gate"),):
         one_line(w.qsh(w.alice, "-o", f"{k}={v}", "127.0.0.1", "echo in"), k)
         w.alice.put(".ssh/config", f"Host 127.*\n  {k} {v}\n")
