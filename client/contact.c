@@ -20,7 +20,7 @@ struct contact {
 	const struct cconf *conf;
 	struct tp_conn *conn;
 	uint16_t port;
-	bool numeric;            /* there is no name to look up */
+	bool looks;              /* for other addresses of the server's, when it is silent */
 	bool silent, screen;
 	bool lost;               /* the path does not answer */
 	bool told;               /* that it waits for it */
@@ -78,7 +78,7 @@ contact_silent(struct contact *c, bool silent)
 	c->wait = LOOK_UP_AFTER;
 	if (!silent)
 		resolve_free(&c->resolve);
-	else if (!c->numeric && c->conf->migrate)
+	else if (c->looks)
 		ev_timer_at(c->timer, ev_now(c->ev) + c->wait);
 }
 
@@ -88,7 +88,7 @@ on_news(void *arg, bool resumed)
 	struct contact *c = arg;
 
 	quic_client_network_event(c->conn, resumed);
-	if (c->silent && !c->numeric && c->conf->migrate) {
+	if (c->silent && c->looks) {
 		c->wait = LOOK_UP_AFTER;
 		ev_timer_at(c->timer, ev_now(c->ev) + LOOK_UP_NEWS);
 	}
@@ -174,7 +174,8 @@ contact_new(struct contact **out, struct ev *ev, const struct cconf *conf, struc
 	if (!c)
 		return QERR_NOMEM;
 	*c = (struct contact){.ev = ev, .conf = conf, .conn = conn, .port = addr_port(remote), .screen = screen};
-	c->numeric = addr_parse(&a, conf->hostname, 0) == 0;
+	/* Only where there is a name to look up, and the connection can go elsewhere. */
+	c->looks = conf->migrate && addr_parse(&a, conf->hostname, 0) != 0 && quic_client_moves(conn);
 	rc = ev_timer_new(&c->timer, ev, look_up, c);
 	if (rc < 0) {
 		contact_free(out);

@@ -58,6 +58,8 @@ struct quic_client_cfg {
 int quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cfg *cfg,
     const struct tp_conn_ops *ops, void *arg);
 
+/* Has c sockets of its own, which may change? Not over a byte stream. */
+bool quic_client_moves(const struct tp_conn *c);
 /* Where else the server is to be found, best first; it goes there when the address in use does not answer.
  * Nothing where c has no sockets of its own. */
 void quic_client_set_remotes(struct tp_conn *c, const struct addr *v, size_t n);

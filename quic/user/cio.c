@@ -432,6 +432,12 @@ quic_client_new(struct tp_conn **out, struct ev *ev, const struct quic_client_cf
 	return 0;
 }
 
+bool
+quic_client_moves(const struct tp_conn *c)
+{
+	return qconn_lives_in(c, &host_ops);
+}
+
 void
 quic_client_set_remotes(struct tp_conn *c, const struct addr *v, size_t n)
 {
