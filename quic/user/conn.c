@@ -10,6 +10,10 @@
 
 #define CLIENT_CID_LEN 8
 #define HUGE_PACKET    (((size_t)1 << 24) - 1) /* the most that ngtcp2 takes for one */
+/* Where nothing is lost, acknowledgements only free memory, and each is one more segment that the stream beneath may have to
+ * repeat, with all that comes behind it waiting. The peer's probes are later by as much. */
+#define STREAM_ACK_EVERY 16
+#define STREAM_ACK_DELAY NS_PER_S
 #define INITIAL_RTT    (100 * NS_PER_MS) /* a lost first packet is sent again after 300 ms, not 1 s */
 
 static ngtcp2_conn *
@@ -88,6 +92,7 @@ settings_fill(ngtcp2_settings *st, const struct tp_conn *c)
 		 * least: 32 MiB here, and that grows with what is acknowledged. Packets are no larger than their buffer. */
 		st->cc_algo = NGTCP2_CC_ALGO_RENO;
 		st->max_tx_udp_payload_size = HUGE_PACKET;
+		st->ack_thresh = STREAM_ACK_EVERY;
 		st->no_tx_udp_payload_size_shaping = 1;
 		st->no_pmtud = 1;
 	}
@@ -108,6 +113,8 @@ params_fill(ngtcp2_transport_params *tp, const struct tp_conn *c)
 	tp->max_datagram_frame_size = UINT16_MAX;
 	tp->grease_quic_bit = 1;
 	tp->disable_active_migration = c->host->packet != 0;
+	if (c->host->packet != 0)
+		tp->max_ack_delay = STREAM_ACK_DELAY;
 }
 
 static void

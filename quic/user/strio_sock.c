@@ -67,6 +67,10 @@ strio_tune(int fd)
 	int one = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+#ifdef TCP_THIN_LINEAR_TIMEOUTS
+	/* A few keys under way: their repeats come at even intervals, the first six, instead of ever later. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &one, sizeof(one));
+#endif
 	set_lowat(fd, LOWAT);
 }
 

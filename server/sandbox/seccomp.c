@@ -68,6 +68,9 @@ static const struct option set_options[] = {
 #ifdef TCP_NOTSENT_LOWAT
 	{IPPROTO_TCP, TCP_NOTSENT_LOWAT},
 #endif
+#ifdef TCP_THIN_LINEAR_TIMEOUTS
+	{IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS},
+#endif
 #ifdef UDP_GRO
 	{IPPROTO_UDP, UDP_SEGMENT}, {IPPROTO_UDP, UDP_GRO},
 #endif
