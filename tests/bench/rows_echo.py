@@ -5,7 +5,8 @@ from lab import LINK, Failed, percentile
 from rows import Result, at_most, mean, p, row
 
 KEYS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\-_()][0B]?")
+# qsh's status line, drawn with the cursor saved, goes as a whole: its letters are no echoes.
+ESCAPES = re.compile(rb"\x1b7[^\x00]*?\x1b8|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[@-Z\\-_()][0B]?")
 ECHO = "stty raw -echo; echo READY; exec cat"
 
 
@@ -29,7 +30,8 @@ class Typist:
         now = time.perf_counter()
         self.text += b
         # What may be the beginning of an escape sequence stays for the next time.
-        cut = self.text.rfind(b"\x1b")
+        cut, saved, back = (self.text.rfind(x) for x in (b"\x1b", b"\x1b7", b"\x1b8"))
+        cut = saved if saved > back else -1 if cut == back else cut
         keep = self.text[cut:] if cut >= 0 and not ESCAPES.match(self.text, cut) else b""
         plain = ESCAPES.sub(b"", self.text[:len(self.text) - len(keep)])
         self.text = keep

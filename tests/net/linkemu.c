@@ -9,6 +9,8 @@
  *
  *   delay T | jitter T | rate BITS | queue BYTES | loss P | burst ENTER LEAVE | dup P | reorder P |
  *   mtu BYTES | down | up          each may be followed by "a" or "b": packets from that side only
+ *   udp pass | drop | refuse | prohibit   a firewall: what becomes of UDP, both ways (ICMP errors to who sent)
+ *   udp first N                    N packets of side b, and what a sends until then, pass; then all is dropped
  *   nat ADDRESS                    flows of side a appear as this IPv4 address, from new ports; "nat off"
  *   stats                          a: packets bytes lost overflow blackholed b: ...
  *   mark TEXT                      writes a line to the trace
@@ -33,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/net/filter.h"
 #include "tests/net/nat.h"
 #include "tests/net/shape.h"
 
@@ -45,6 +48,8 @@ struct link {
 	int tun[2];
 	struct shape *shape[2]; /* by the side that a packet comes from */
 	struct nat *nat;
+	enum filter_udp udp;
+	unsigned udp_left;      /* until it is FILTER_DROP; 0: no limit */
 	FILE *trace;
 	uint64_t start;
 	bool quit;
@@ -137,7 +142,8 @@ trace_packet(const struct link *l, uint64_t now, int side, const uint8_t *p, siz
 static void
 read_side(struct link *l, int side, uint64_t now)
 {
-	uint8_t p[65536];
+	uint8_t p[65536], answer[FILTER_ANSWER_MAX];
+	size_t m;
 
 	for (int i = 0; i < 256; i++) {
 		ssize_t n = read(l->tun[side], p, sizeof(p));
@@ -145,6 +151,14 @@ read_side(struct link *l, int side, uint64_t now)
 		if (n <= 0)
 			return;
 		trace_packet(l, now, side, p, (size_t)n);
+		if (!filter_packet(l->udp, p, (size_t)n, answer, &m)) {
+			if (m > 0 && write(l->tun[side], answer, m) < 0) {
+				/* The device is down or full: such is a link. */
+			}
+			continue;
+		}
+		if (side == 1 && l->udp_left > 0 && filter_is_udp(p, (size_t)n) && --l->udp_left == 0)
+			l->udp = FILTER_DROP;
 		shape_in(l->shape[side], now, p, (size_t)n);
 	}
 }
@@ -267,6 +281,12 @@ command(struct link *l, char *line)
 	} else if (strcmp(word[0], "stats") == 0) {
 		print_stats(l);
 		return;
+	} else if (strcmp(word[0], "udp") == 0 && n == 2) {
+		l->udp_left = 0;
+		ok = filter_parse(word[1], &l->udp);
+	} else if (strcmp(word[0], "udp") == 0 && n == 3 && strcmp(word[1], "first") == 0) {
+		l->udp = FILTER_PASS;
+		l->udp_left = (unsigned)strtoul(word[2], NULL, 10);
 	} else if (strcmp(word[0], "nat") == 0 && n == 2) {
 		struct in_addr a = {0};
 

@@ -269,6 +269,52 @@ def max_startups_counts_tcp(w):
 
 
 @test
+def connections_opened_and_dropped(w):
+    """Many connections that say nothing, half a greeting or half a packet: the server keeps nothing of them."""
+    s = w.standard(TCP + "MaxStartups 20\nLoginGraceTime 120\n")
+    listener, = s.children("qshd-listener")
+
+    def fds():
+        return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in (listener, s.p.pid)}
+    before = fds()
+    texts = (b"", b"QSHF", b"QSHF/1\r\n", b"QSHF/1\r\n\x04", b"QSHF/1\r\n\x04\xb0" + bytes(600), b"QSHF/1\r\n\xff\xff" + bytes(30000))
+    for i in range(1000):
+        with socket.create_connection(("127.0.0.1", 8022)) as c:
+            try:
+                c.sendall(texts[i % len(texts)])
+            except OSError:
+                pass    # refused: there are 20 already
+    wait(lambda: not s.children("qshd-net"), "their processes to end", 60)
+    # A process that is kept ready for the next client is one more or less.
+    wait(lambda: all(n <= before[pid] + 4 for pid, n in fds().items()), f"the descriptors to be as before: {before}, {fds()}")
+    with silent_udp():
+        def in_again():
+            return w.qsh(w.alice, *tcp_args(w.alice), "bob@127.0.0.1", "echo in").out == "in\n"
+        wait(in_again, "a login afterwards")
+
+
+@test
+def a_frame_sent_byte_by_byte_is_ended(w):
+    """Who sends a little now and then does not outlast LoginGraceTime."""
+    s = w.standard(TCP + "LoginGraceTime 3\n")
+    c = socket.create_connection(("127.0.0.1", 8022))
+    c.settimeout(0.1)
+    c.sendall(b"QSHF/1\r\n\x04\xb0")
+    end = time.monotonic() + 60 * SLOW
+    while True:
+        check(time.monotonic() < end, "it is still there")
+        try:
+            c.sendall(b"\0")
+            if c.recv(100) == b"":
+                break
+        except TimeoutError:
+            pass
+        except OSError:
+            break
+    wait(lambda: not s.children("qshd-net"), "its process to end")
+
+
+@test
 def tcp_addresses_change_with_sighup(w):
     s = w.standard(TCP)
     write(s.conf, "TcpListenAddress 127.0.0.1:8044\n")
@@ -277,6 +323,41 @@ def tcp_addresses_change_with_sighup(w):
     with silent_udp():
         p = w.qsh(w.alice, "-o", "QuicPort=9", "-o", "TcpPort=8044", "bob@127.0.0.1", "echo in")
         equal(p.out, "in\n", p.err)
+
+
+@test
+def the_reason_arrives_while_the_client_sends(w):
+    """The server ends a connection whose client writes as fast as it can: the reason is read, not a reset."""
+    s = w.standard(TCP)
+    w.bob.authorize(f'command="head -c 100000 >/dev/null; kill -STOP $$" {w.alice.pub()}')
+    with silent_udp():
+        p = w.spawn(w.alice, *tcp_args(w.alice), "bob@127.0.0.1", "true", stdin=open("/dev/zero", "rb"))
+        wait(lambda: s.children("qshd-broker"), "the session")
+        s.logged("Accepted publickey for bob")
+        for pid in s.children("qshd-broker"):
+            os.kill(pid, signal.SIGKILL)
+        out, err = p.communicate(timeout=60 * SLOW)
+    equal(p.returncode, 255)
+    contains(err, "the session's process has ended")
+
+
+@test
+def kept_records_over_tcp(w):
+    """KeyLogFile and QLogDirectory record a connection over TCP as one over UDP."""
+    import test_trace
+    server = test_trace.folder(w.dir + "/qlog", w.root)
+    w.standard(TCP + f"QLogDirectory {server}\n")
+    client = test_trace.folder(w.alice.home + "/qlog", w.alice)
+    with silent_udp():
+        # Of the first attempt, by UDP, there is a record too.
+        p = w.qsh(w.alice, *tcp_args(w.alice), "-o", "QLogDirectory=~/qlog", "-o", "KeyLogFile=~/keys", "bob@127.0.0.1", "head -c 300000 /dev/zero")
+    equal(len(p.raw), 300000, p.err)
+    for dir in (server, client):
+        names = {r["name"] for f in os.listdir(dir) for r in test_trace.events(f"{dir}/{f}")[1:]}
+        for event in ("transport:packet_sent", "transport:packet_received"):
+            check(event in names, f"{dir} has no {event}")
+    secrets = test_trace.keys(w.alice.home + "/keys")
+    check(test_trace.NEEDED <= {label for label, _ in secrets}, secrets.keys())
 
 
 # ---- ProxyCommand -----------------------------------------------------------------------
@@ -332,6 +413,7 @@ def proxy_command_that_leads_to_sshd(w):
     equal(p.returncode, 255)
     contains(p.err, 'what answers there is an SSH server, not qshd: the command has to lead to qshd, to its TcpListenAddress or "qshd -i"')
     equal(len(p.err.strip().split("\n")), 1, p.err)
+    check("exit status" not in p.err, p.err)
     srv.s.close()
 
 
@@ -348,6 +430,50 @@ def proxy_command_that_ends_early(w):
     out, err = p.communicate(timeout=30 * SLOW)
     equal(p.returncode, 255)
     contains(err, "Connection to 127.0.0.1 lost: the ProxyCommand ended")
+
+
+PASS = """#!/usr/bin/env python3
+import os, socket, sys
+if sys.argv[1] == "udp":
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("127.0.0.1", 22)); fds = [s.fileno()]
+elif sys.argv[1] == "file":
+    fds = [os.open("/etc/passwd", os.O_RDONLY)]
+elif sys.argv[1] == "unconnected":
+    s = socket.socket(); fds = [s.fileno()]
+else:
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); fds = [s.fileno(), 2]
+socket.send_fds(socket.socket(fileno=1), [b"x"], fds)
+"""
+
+
+@test
+def proxy_command_that_passes_a_connection(w):
+    s = w.standard(TCP)
+    cmd = script(w, "pass", PASS)
+    world_files(w)
+    data = os.urandom(3 << 20)
+    opts = ["-o", "ProxyUseFdpass=yes", "-o", f"ProxyCommand={cmd} %h 8022"]
+    p = w.qsh(w.alice, "-v", *opts, "bob@127.0.0.1", "cat; exit 5", input=data)
+    equal(p.returncode, 5, p.err)
+    equal(hashlib.sha256(p.raw).digest(), hashlib.sha256(data).digest(), "what came back")
+    contains(p.err, "over TCP")
+    s.logged(r"Accepted publickey for bob from 127\.0\.0\.1 port \d+")
+
+
+@test
+def proxy_command_that_passes_something_else(w):
+    w.standard(TCP)
+    cmd = script(w, "pass", PASS)
+    world_files(w)
+    for command, words in ((f"{cmd} udp", "passed a datagram socket"), (f"{cmd} file", "passed what is not a socket"),
+                           (f"{cmd} unconnected", "passed a socket that is not connected"),
+                           ("echo hello", "sent bytes and no connection"),
+                           ("true", "ended before it passed a connection"),
+                           ("sh -c 'exit 3'", "ended before it passed a connection (exit status 3)")):
+        p = w.qsh(w.alice, "-o", "ProxyUseFdpass=yes", "-o", "ProxyCommand=" + command, "bob@127.0.0.1", "true")
+        equal(p.returncode, 255)
+        contains(p.err, "qsh: connect to host 127.0.0.1 by ProxyCommand: the ProxyCommand " + words)
+        equal(len(p.err.strip().split("\n")), 1, p.err)
 
 
 @test
