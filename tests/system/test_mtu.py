@@ -119,6 +119,23 @@ def a_jumbo_black_hole(w):
 
 
 @test
+def moves_under_jumbo_frames(w):
+    """The address translator forgets its bindings while large packets fly, and the path takes less after one of the moves."""
+    s = net(w, delay=1)
+    interface(9000)
+    w.l.set("nat 10.99.1.1")
+    e = Slow(w, 60 * MB)
+    e.give(10 * MB)
+    until_size(w, e, 9000)
+    for i, mtu in enumerate((0, 1500, 0), 2):
+        w.l.set(f"mtu {mtu}")
+        w.l.set(f"nat 10.99.1.{i}")
+        e.give(10 * MB)
+        s.logged(rf"Moved user alice from 10\.99\.1\.{i - 1} port \d+ to 10\.99\.1\.{i} port \d+")
+    e.last()
+
+
+@test
 def an_interface_that_takes_less_for_a_while(w):
     """The administrator changes it at one end, then at the other, under a transfer: sending fails at once there
     (EMSGSIZE). After ten seconds more is tried again."""
