@@ -8,7 +8,11 @@
 #include "common/base/fd.h"
 #include "common/chan/detach.h"
 
-#define READ_MAX  (64 * 1024)
+/* Each read of a full pipe wakes whoever waits to fill it, which costs more than the bytes that it brings:
+ * where a read brought much, the next one asks for all that a pipe may hold. */
+#define READ_SOME (64 * 1024)
+#define READ_MUCH (256 * 1024)
+#define PIECES    5
 #define DRAIN_MAX (1024 * 1024)
 /* A read shorter than this is a descriptor run dry. Not any short read: a pty gives at most
  * 4095 bytes a time however much it holds. */
@@ -26,6 +30,7 @@ struct pump_out {
 	pump_filter_fn *filter;
 	void *filter_arg;
 	size_t drained;
+	size_t ask;            /* bytes of the next read */
 	bool paused, draining;
 	bool blocked;          /* no room in the stream */
 	bool finished;         /* FIN was sent by pump_out_finish, done is due */
@@ -78,27 +83,34 @@ enum outcome { OUT_MORE, OUT_DRY, OUT_EOF, OUT_ERROR };
 static enum outcome
 read_once(struct pump_out *p, size_t max, size_t *got)
 {
-	size_t n = max < READ_MAX ? max : READ_MAX;
-	uint8_t *dst = tp_stream_reserve(p->s, &n);
+	struct iovec v[PIECES];
+	/* A filter wants what it sees in one piece. */
+	size_t nv = tp_stream_reservev(p->s, v, p->filter != NULL ? 1 : PIECES, max < p->ask ? max : p->ask);
+	size_t n = 0, i;
 	ssize_t r;
 
 	*got = 0;
-	if (dst == NULL || n == 0) {
+	for (i = 0; i < nv; i++)
+		n += v[i].iov_len;
+	if (n == 0) {
 		p->blocked = true;
 		return OUT_MORE;
 	}
 	do
-		r = read(p->fd, dst, n);
+		r = readv(p->fd, v, (int)nv);
 	while (r < 0 && errno == EINTR);
-	if (r < 0 && errno == EAGAIN)
+	p->ask = r >= READ_SOME ? READ_MUCH : READ_SOME;
+	if (r < 0 && errno == EAGAIN) {
+		tp_stream_commit(p->s, 0);
 		return OUT_DRY;
+	}
 	if (r < 0 && errno != EIO)
 		return OUT_ERROR;
 	if (r <= 0)
 		return OUT_EOF; /* EIO: the other side of a pty is closed */
 	*got = (size_t)r;
 	p->last = ev_now(p->ev);
-	filtered(p, dst, (size_t)r);
+	filtered(p, v[0].iov_base, (size_t)r);
 	return *got < n && *got < READ_DRY && !p->draining ? OUT_DRY : OUT_MORE;
 }
 
@@ -193,6 +205,7 @@ pump_out_new(struct pump_out **out, struct ev *ev, int fd, struct tp_stream *s,
 	p->ev = ev;
 	p->last = ev_now(ev);
 	p->fd = fd;
+	p->ask = READ_SOME;
 	p->done = done;
 	p->arg = arg;
 	r = ev_timer_new(&p->soon, ev, on_soon, p);

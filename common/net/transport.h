@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "common/net/addr.h"
 
@@ -180,6 +181,9 @@ ssize_t tp_stream_write(struct tp_stream *s, const void *p, size_t n);
 /* Direct access to the stream's send buffer: *n is in: wanted, out: contiguous bytes at the
  * returned place (NULL: none now, writable() tells). Valid until the next call for s. */
 uint8_t *tp_stream_reserve(struct tp_stream *s, size_t *n);
+/* The same with room for about want bytes in at most nv pieces, for readv(2); how many pieces (0: none
+ * now). What is committed then fills them in their order; 0 gives back what they lie in. */
+size_t tp_stream_reservev(struct tp_stream *s, struct iovec *v, size_t nv, size_t want);
 void tp_stream_commit(struct tp_stream *s, size_t n);
 /* Room that tp_stream_write would take now. */
 size_t tp_stream_room(const struct tp_stream *s);

@@ -5,56 +5,98 @@
 
 #define TAIL_ENOUGH 512 /* less room than this at the tail is not worth a short read(2) */
 
-uint8_t *
-sendbuf_reserve(struct sendbuf *b, struct chunk_pool *pool, size_t want, size_t *n)
+/* The next reserved chunk behind *link, or a new one. */
+static struct chunk *
+ahead(struct sendbuf *b, struct chunk_pool *pool, struct chunk **link, size_t want)
 {
-	struct chunk *c = b->tail;
-	size_t room = c != NULL ? c->cap - c->len : 0;
-
-	if (room < want && room < TAIL_ENOUGH) {
+	if (*link == NULL)
 		/* What is in flight already says whether this stream is small or bulk. */
-		c = chunk_get(pool, sendbuf_held(b) > CHUNK_SMALL ? CHUNK_LARGE : want);
-		if (c == NULL) {
-			*n = 0;
-			return NULL;
-		}
-		if (b->tail != NULL)
-			b->tail->next = c;
-		else
-			b->head = c;
-		b->tail = c;
-		room = c->cap;
+		*link = chunk_get(pool, sendbuf_held(b) > CHUNK_SMALL ? CHUNK_LARGE : want);
+	return *link;
+}
+
+size_t
+sendbuf_reserve(struct sendbuf *b, struct chunk_pool *pool, size_t want, struct iovec *v, size_t nv)
+{
+	struct chunk *c = b->tail, **link = &b->ahead;
+	size_t room = c != NULL ? c->cap - c->len : 0, k = 0;
+
+	b->past_tail = room == 0 || (room < want && room < TAIL_ENOUGH);
+	if (!b->past_tail) {
+		v[0].iov_base = c->p + c->len;
+		v[0].iov_len = room < want ? room : want;
+		want -= v[0].iov_len;
+		k = 1;
 	}
-	*n = room < want ? room : want;
-	return c->p + c->len;
+	for (; k < nv && want > 0 && (c = ahead(b, pool, link, want)) != NULL; k++) {
+		v[k].iov_base = c->p;
+		v[k].iov_len = c->cap < want ? c->cap : want;
+		want -= v[k].iov_len;
+		link = &c->next;
+	}
+	return k;
+}
+
+/* The first of the reserved chunks becomes the tail. */
+static void
+advance(struct sendbuf *b)
+{
+	struct chunk *c = b->ahead;
+
+	b->ahead = c->next;
+	c->next = NULL;
+	if (b->tail != NULL)
+		b->tail->next = c;
+	else
+		b->head = c;
+	b->tail = c;
+}
+
+static void
+drop(struct chunk **list, struct chunk_pool *pool)
+{
+	struct chunk *c;
+
+	while ((c = *list) != NULL) {
+		*list = c->next;
+		chunk_put(pool, c);
+	}
 }
 
 void
-sendbuf_commit(struct sendbuf *b, size_t n)
+sendbuf_commit(struct sendbuf *b, struct chunk_pool *pool, size_t n)
 {
-	if (n == 0)
-		return;
-	if (b->cur == NULL) {
-		b->cur = b->tail;
-		b->cur_off = b->tail->len;
-	}
-	b->tail->len += (uint32_t)n;
+	size_t room, m;
+
 	b->end += n;
+	if (n > 0 && b->past_tail)
+		advance(b);
+	while (n > 0) {
+		room = b->tail->cap - b->tail->len;
+		if (room == 0) {
+			advance(b);
+			continue;
+		}
+		m = n < room ? n : room;
+		if (b->cur == NULL) {
+			b->cur = b->tail;
+			b->cur_off = b->tail->len;
+		}
+		b->tail->len += (uint32_t)m;
+		n -= m;
+	}
+	drop(&b->ahead, pool);
 }
 
 size_t
 sendbuf_append(struct sendbuf *b, struct chunk_pool *pool, const uint8_t *p, size_t n)
 {
-	size_t done = 0, m;
-	uint8_t *dst;
+	struct iovec v;
+	size_t done;
 
-	while (done < n) {
-		dst = sendbuf_reserve(b, pool, n - done, &m);
-		if (dst == NULL)
-			break;
-		memcpy(dst, p + done, m);
-		sendbuf_commit(b, m);
-		done += m;
+	for (done = 0; done < n && sendbuf_reserve(b, pool, n - done, &v, 1) > 0; done += v.iov_len) {
+		memcpy(v.iov_base, p + done, v.iov_len);
+		sendbuf_commit(b, pool, v.iov_len);
 	}
 	return done;
 }
@@ -143,12 +185,8 @@ sendbuf_ack(struct sendbuf *b, struct chunk_pool *pool, uint64_t offset)
 void
 sendbuf_free(struct sendbuf *b, struct chunk_pool *pool)
 {
-	struct chunk *c;
-
-	while ((c = b->head) != NULL) {
-		b->head = c->next;
-		chunk_put(pool, c);
-	}
+	drop(&b->head, pool);
+	drop(&b->ahead, pool);
 	b->tail = b->cur = NULL;
 	b->base = b->acked = b->sent = b->end;
 }

@@ -3,6 +3,9 @@
 #ifndef QSH_QUIC_USER_SENDBUF_H
 #define QSH_QUIC_USER_SENDBUF_H
 
+#include <stdbool.h>
+#include <sys/uio.h>
+
 #include <ngtcp2/ngtcp2.h>
 
 #include "quic/user/chunk.h"
@@ -11,6 +14,8 @@ struct sendbuf {
 	struct chunk *head, *tail;
 	struct chunk *cur;         /* holds the next byte to send, where there is one */
 	uint32_t cur_off;
+	struct chunk *ahead;       /* reserved, behind tail; empty */
+	bool past_tail;            /* what is committed next goes to ahead at once */
 	uint64_t base;             /* stream offset of head's first byte */
 	uint64_t acked, sent, end; /* stream offsets: acked <= sent <= end */
 };
@@ -18,10 +23,12 @@ struct sendbuf {
 static inline uint64_t sendbuf_unsent(const struct sendbuf *b) { return b->end - b->sent; }
 static inline uint64_t sendbuf_held(const struct sendbuf *b) { return b->end - b->acked; }
 
-/* Contiguous room at the end, about want bytes (*n: how many); NULL where there is no memory.
- * Valid until the next call. */
-uint8_t *sendbuf_reserve(struct sendbuf *b, struct chunk_pool *pool, size_t want, size_t *n);
-void sendbuf_commit(struct sendbuf *b, size_t n);
+/* Room at the end, about want bytes in at most nv pieces (at least 1); returns the number of pieces, 0
+ * where there is no memory. Valid until the next call. */
+size_t sendbuf_reserve(struct sendbuf *b, struct chunk_pool *pool, size_t want, struct iovec *v,
+    size_t nv);
+/* The first n bytes of those pieces, taken together, are filled. */
+void sendbuf_commit(struct sendbuf *b, struct chunk_pool *pool, size_t n);
 /* Copies up to n bytes to the end; how many (fewer only where there is no memory). */
 size_t sendbuf_append(struct sendbuf *b, struct chunk_pool *pool, const uint8_t *p, size_t n);
 /* The next bytes to send, up to max, in at most nv pieces; returns the number of pieces. */

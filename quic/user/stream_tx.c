@@ -3,10 +3,12 @@
 #include "quic/user/conn_int.h"
 
 /* Bytes that may wait unsent. A stream that somebody watches gets little, so that what it shows
- * is not old. Bulk gets two batches: the writer is asked for more after each of them, so more would
- * only be cold in the cache when its turn comes. */
+ * is not old. The writer of bulk is asked for more when one batch is left, and then for much at a time
+ * (each read of a full pipe wakes a process); still more would only be cold in the cache when its turn
+ * comes. */
 #define UNSENT_SMALL ((size_t)64 * 1024)
-#define UNSENT_BULK  ((size_t)2 * QTX_BUF)
+#define UNSENT_BULK  ((size_t)5 * QTX_BUF)
+#define ENOUGH_BULK  ((size_t)4 * QTX_BUF)
 
 bool
 qstream_wants(const struct tp_stream *s)
@@ -142,28 +144,39 @@ tp_stream_write(struct tp_stream *s, const void *p, size_t n)
 	return (ssize_t)done;
 }
 
+size_t
+tp_stream_reservev(struct tp_stream *s, struct iovec *v, size_t nv, size_t want)
+{
+	size_t room = tp_stream_room(s), n = 0, k = 0, i;
+
+	if (room > 0 && want > 0)
+		k = sendbuf_reserve(&s->tx, &s->conn->pool, want < room ? want : room, v, nv);
+	for (i = 0; i < k; i++)
+		n += v[i].iov_len;
+	if (n < want && may_write(s))
+		owe_room(s);
+	return k;
+}
+
 uint8_t *
 tp_stream_reserve(struct tp_stream *s, size_t *n)
 {
-	size_t want = *n, room;
-	uint8_t *p = NULL;
+	struct iovec v = {.iov_base = NULL};
 
-	*n = 0;
-	room = tp_stream_room(s);
-	if (room > 0 && want > 0)
-		p = sendbuf_reserve(&s->tx, &s->conn->pool, want < room ? want : room, n);
-	if (*n < want && may_write(s))
-		owe_room(s);
-	return p;
+	if (tp_stream_reservev(s, &v, 1, *n) == 0)
+		v.iov_len = 0;
+	*n = v.iov_len;
+	return v.iov_base;
 }
 
 void
 tp_stream_commit(struct tp_stream *s, size_t n)
 {
-	if (n == 0 || !may_write(s))
+	if (!may_write(s))
 		return;
-	sendbuf_commit(&s->tx, n);
-	wrote(s);
+	sendbuf_commit(&s->tx, &s->conn->pool, n);
+	if (n > 0)
+		wrote(s);
 }
 
 void
@@ -294,10 +307,11 @@ static void
 tell_room(struct tp_stream *s)
 {
 	struct tp_conn *c = s->conn;
-	size_t limit = may_write(s) ? unsent_limit(s) : 0, enough = (limit + 3) / 4;
+	size_t limit = may_write(s) ? unsent_limit(s) : 0, enough;
 
 	if (limit == 0)
 		return;
+	enough = limit == UNSENT_BULK ? ENOUGH_BULK : (limit + 3) / 4;
 	if (room_below(s, limit) < enough) {
 		c->any_room = true;
 		if (c->room_turn == NULL && room_of_conn(s) < enough)

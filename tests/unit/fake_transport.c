@@ -232,6 +232,15 @@ tp_stream_reserve(struct tp_stream *s, size_t *n)
 	return *n == 0 ? NULL : buf_reserve(&s->tx, *n);
 }
 
+size_t
+tp_stream_reservev(struct tp_stream *s, struct iovec *v, size_t nv, size_t want)
+{
+	assert(nv > 0);
+	v[0].iov_len = want;
+	v[0].iov_base = tp_stream_reserve(s, &v[0].iov_len);
+	return v[0].iov_base != NULL;
+}
+
 void
 tp_stream_commit(struct tp_stream *s, size_t n)
 {

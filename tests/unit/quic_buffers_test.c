@@ -103,7 +103,8 @@ test_send(void **state)
 {
 	struct chunk_pool pool = {0};
 	struct sendbuf b = {0};
-	uint8_t buf[3000], *p;
+	uint8_t buf[3000];
+	struct iovec r[3];
 	ngtcp2_vec v[8];
 	size_t n, nv, i, len, round;
 
@@ -114,12 +115,20 @@ test_send(void **state)
 			fill(buf, (size_t)b.end, n);
 			assert_int_equal(sendbuf_append(&b, &pool, buf, n), n);
 		} else {
-			p = sendbuf_reserve(&b, &pool, n + 1, &n);
-			assert_non_null(p);
-			assert_true(n > 0);
-			fill(p, (size_t)b.end, n);
+			/* As readv(2) does: one piece after the other, and the last one not to its end. */
+			nv = sendbuf_reserve(&b, &pool, round % 5 == 0 ? 3 * (n + 1) : n + 1, r, round % 5 == 0 ? 3 : 1);
+			assert_in_range(nv, 1, 3);
+			for (i = n = 0; i < nv; i++) {
+				assert_true(r[i].iov_len > 0);
+				fill(r[i].iov_base, (size_t)b.end + n, r[i].iov_len);
+				n += r[i].iov_len;
+			}
+			if (round % 11 == 0)
+				n -= n / 3;
 			if (round % 7 != 0) /* a read(2) that had nothing commits nothing */
-				sendbuf_commit(&b, n);
+				sendbuf_commit(&b, &pool, n);
+			else if (round % 2 == 0)
+				sendbuf_commit(&b, &pool, 0);
 		}
 		nv = sendbuf_peek(&b, v, 8, (round * 104729) % 5000);
 		for (i = len = 0; i < nv; i++) {
