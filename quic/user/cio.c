@@ -11,6 +11,7 @@
 #include "quic/user/drive.h"
 #include "quic/user/roam.h"
 #include "quic/user/udp.h"
+#include "quic/user/watch.h"
 
 #define ROUNDS 8 /* batches read in one wake-up, so that timers and other descriptors get their turn */
 
@@ -19,7 +20,7 @@ struct cio;
 struct clink {
 	struct cio *io;
 	int fd; /* -1: none */
-	struct ev_io *ev_io;
+	struct qwatch watch; /* of fd */
 	struct qudp_tx tx;
 	int family;
 	size_t mtu; /* UDP payload that its interface takes; 0: not known */
@@ -61,7 +62,7 @@ host_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
 		qconn_refused(io->d.c);
 	l->tx.refused = false;
 	if (done < n)
-		ev_io_set(l->ev_io, EV_RD | EV_WR);
+		qwatch_full(&l->watch, true);
 	return done;
 }
 
@@ -155,11 +156,11 @@ static void
 link_close(void *arg, unsigned i)
 {
 	struct cio *io = arg;
-	struct ev_io **e = &io->link[i].ev_io;
+	struct qwatch *w = &io->link[i].watch;
 
-	if (io->d.c != NULL && *e != NULL && (ev_io_get(*e) & EV_WR) != 0)
+	if (io->d.c != NULL && qwatch_is_full(w))
 		qconn_drop_held(io->d.c);
-	ev_io_free(e);
+	qwatch_free(w);
 	fd_close(&io->link[i].fd);
 	tell_mtu(io);
 }
@@ -215,7 +216,7 @@ link_open(struct cio *io, unsigned i, const struct addr *remote, struct addr *lo
 	l->io = io;
 	l->family = remote->u.sa.sa_family;
 	l->tx = (struct qudp_tx){0};
-	r = ev_io_new(&l->ev_io, io->d.ev, l->fd, EV_RD, on_socket, l);
+	r = qwatch_new(&l->watch, io->d.ev, l->fd, on_socket, l);
 	if (r != 0)
 		fd_close(&l->fd);
 	l->mtu = r == 0 ? qudp_mtu(l->fd, l->family) : 0;
@@ -297,6 +298,8 @@ static int
 read_link(struct cio *io, struct clink *l)
 {
 	struct qudp_msg msgs[QUDP_BATCH];
+	uint64_t start = ev_now(io->d.ev);
+	size_t bytes = 0;
 	int round, n, i;
 
 	for (round = 0; round < ROUNDS; round++) {
@@ -304,12 +307,14 @@ read_link(struct cio *io, struct clink *l)
 		if (n < 0 && errno == ECONNREFUSED)
 			qconn_refused(io->d.c);
 		for (i = 0; i < n; i++) {
+			bytes += msgs[i].n;
 			if (input_msg(io, (unsigned)(l - io->link), &msgs[i]) != 0)
 				return QERR_CLOSED;
 		}
 		if (n < QUDP_BATCH) /* that has emptied the socket */
 			break;
 	}
+	qwatch_read(&l->watch, start, bytes);
 	return 0;
 }
 
@@ -321,7 +326,7 @@ on_socket(void *arg, int fd, unsigned what)
 
 	(void)fd;
 	if (what & EV_WR) {
-		ev_io_set(l->ev_io, EV_RD);
+		qwatch_full(&l->watch, false);
 		if (qconn_writable(io->d.c, ev_now(io->d.ev)) != 0)
 			return;
 	}

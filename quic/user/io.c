@@ -8,6 +8,7 @@
 #include "quic/trace.h"
 #include "quic/user/drive.h"
 #include "quic/user/udp.h"
+#include "quic/user/watch.h"
 
 #define ROUNDS 8 /* batches read in one wake-up, so that timers and other descriptors get their turn */
 
@@ -15,7 +16,7 @@ struct qio {
 	struct qdrive d;
 	int fd;                  /* -1: none */
 	unsigned generation;     /* of fd */
-	struct ev_io *ev_io;
+	struct qwatch watch;     /* of fd */
 	struct qudp_rx *rx;
 	struct qudp_tx tx;
 	struct tp_path path;     /* of fd */
@@ -59,7 +60,7 @@ host_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p,
 	}
 	done = qudp_send(&io->tx, io->fd, io->path.remote.u.sa.sa_family, ecn, p, n, seg);
 	if (done < n)
-		ev_io_set(io->ev_io, EV_RD | EV_WR);
+		qwatch_full(&io->watch, true);
 	return done;
 }
 
@@ -118,7 +119,7 @@ host_release(void *arg)
 {
 	struct qio *io = arg;
 
-	ev_io_free(&io->ev_io);
+	qwatch_free(&io->watch);
 	qdrive_fini(&io->d);
 	qudp_rx_free(&io->rx);
 	fd_close(&io->fd);
@@ -166,11 +167,14 @@ read_socket(struct qio *io)
 	struct qudp_msg msgs[QUDP_BATCH];
 	unsigned gen = io->generation;
 	struct tp_path path = io->path;
+	uint64_t start = ev_now(io->d.ev);
+	size_t bytes = 0;
 	int round, n, i;
 
 	for (round = 0; round < ROUNDS; round++) {
 		n = qudp_recv(io->rx, io->fd, msgs);
 		for (i = 0; i < n; i++) {
+			bytes += msgs[i].n;
 			if (input_msg(io, &path, &msgs[i]) != 0)
 				return QERR_CLOSED;
 		}
@@ -179,6 +183,8 @@ read_socket(struct qio *io)
 		if (n < QUDP_BATCH || io->generation != gen)
 			break;
 	}
+	if (io->generation == gen)
+		qwatch_read(&io->watch, start, bytes);
 	return 0;
 }
 
@@ -189,7 +195,7 @@ on_socket(void *arg, int fd, unsigned what)
 
 	(void)fd;
 	if (what & EV_WR) {
-		ev_io_set(io->ev_io, EV_RD);
+		qwatch_full(&io->watch, false);
 		if (qconn_writable(io->d.c, ev_now(io->d.ev)) != 0)
 			return;
 	}
@@ -227,7 +233,7 @@ io_new(struct qio **out, struct ev *ev, struct quic_trace *trace)
 static int
 watch(struct qio *io)
 {
-	return ev_io_new(&io->ev_io, io->d.ev, io->fd, EV_RD, on_socket, io);
+	return qwatch_new(&io->watch, io->d.ev, io->fd, on_socket, io);
 }
 
 /* The connection learns what its socket's interface takes. */
@@ -304,7 +310,7 @@ quic_server_set_socket(struct tp_conn *c, int fd, const struct tp_path *path)
 {
 	struct qio *io = qconn_host_arg(c);
 
-	ev_io_free(&io->ev_io);
+	qwatch_free(&io->watch);
 	fd_close(&io->fd);
 	io->generation++;
 	io->fd = fd;
