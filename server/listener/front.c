@@ -394,8 +394,7 @@ front_tcp(struct front *f, const struct tp_path *path, uint64_t now)
 
 	if (overfull(f, path, now))
 		return NULL;
-	if (++f->next_id == 0)
-		f->next_id++;
+	pick_id(f);
 	s = slots_add(f->slots, f->next_id, path, &none);
 	if (s == NULL) {
 		log_error("cannot admit a connection: %s", qerr_str(QERR_NOMEM));

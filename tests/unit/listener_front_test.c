@@ -853,6 +853,45 @@ adopted_numbers_are_taken(void **state)
 	assert_true(w->admit.slot - first > 5);
 }
 
+/* A connection over TCP: its address is its own, it takes no socket, and it counts as one that starts. */
+static void
+tcp_connections(void **state)
+{
+	struct world *w = *state;
+	struct packet k[] = {client(1), client(2), client(3)};
+	struct slot *first, *second, *s;
+	struct smsg_adopt m;
+
+	first = front_tcp(w->front, &k[1].path, w->now);
+	assert_non_null(first);
+	assert_true(first->validated && first->steered);
+	m = adopted(&k[0], first->id + 1, true, true);
+	assert_int_equal(m.slot == 0 ? 0 : front_adopt(w->front, &m, w->now, &s), 0);
+	second = front_tcp(w->front, &k[2].path, w->now);
+	assert_non_null(second);
+	assert_int_not_equal(second->id, 0);
+	assert_int_not_equal(second->id, m.slot);
+	assert_int_equal(stats(w).starting, 2);
+	assert_int_equal(stats(w).connected, 0);
+	front_authed(w->front, first->id);
+	assert_int_equal(stats(w).starting, 1);
+	front_gone(w->front, second->id);
+	assert_int_equal(stats(w).starting, 0);
+}
+
+static void
+tcp_connections_past_max_startups(void **state)
+{
+	struct world *w = *state;
+	struct packet k[] = {client(1), client(2)};
+
+	set_limits(w, 1, 100, 1, 10);
+	assert_non_null(front_tcp(w->front, &k[0].path, w->now));
+	assert_null(front_tcp(w->front, &k[1].path, w->now));
+	assert_non_null(strstr(w->log, "refused connection from 10.0.0.2"));
+	assert_int_equal(stats(w).slots, 1);
+}
+
 static void
 versions(void **state)
 {
@@ -1027,7 +1066,8 @@ main(void)
 		T(stateless_reset_after_another_key), T(known_addresses), T(retry_by_rate),
 		T(former_listeners_connections_are_left_alone),
 		T(former_listeners_connections_are_adopted), T(adopted_logins_count),
-		T(adopted_numbers_are_taken), T(versions),
+		T(adopted_numbers_are_taken), T(tcp_connections),
+		T(tcp_connections_past_max_startups), T(versions),
 		T(small_initials_are_nothing), T(foreign_datagrams), T(one_socket_a_path),
 		T(past_a_limit_all_are_steered), T(failed_admission_leaves_nothing), T(garbage),
 	};

@@ -688,6 +688,53 @@ listen_address_that_is_none(void **state)
 	sconf_free(&c);
 }
 
+/* ---- addresses ------------------------------------------------------------ */
+
+static void
+tcp_addresses(void **state)
+{
+	struct sconf *c = eval("TcpListenAddress 443\nTcpListenAddress 192.0.2.1:444\n"
+			       "TcpListenAddress [2001:db8::1]:445\nAddressFamily inet6\n", NULL);
+	struct addr *v;
+	size_t n;
+
+	(void)state;
+	/* A port alone is every address of the family; one of the other family cannot be had. */
+	assert_int_equal(sconf_tcp_addrs(c, &v, &n), QERR_NOTFOUND);
+	assert_null(v);
+	assert_int_equal(n, 0);
+	sconf_free(&c);
+	c = eval("TcpListenAddress 443\nTcpListenAddress 192.0.2.1:444\n"
+		 "TcpListenAddress 192.0.2.1:444\nAddressFamily inet\n", NULL);
+	assert_int_equal(sconf_tcp_addrs(c, &v, &n), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(addr_show(&v[0]), "0.0.0.0 port 443");
+	assert_string_equal(addr_show(&v[1]), "192.0.2.1 port 444");
+	free(v);
+	sconf_free(&c);
+	c = eval("TcpListenAddress none\n", NULL);
+	assert_int_equal(sconf_tcp_addrs(c, &v, &n), 0);
+	assert_int_equal(n, 0);
+	free(v);
+	sconf_free(&c);
+}
+
+static void
+bad_tcp_addresses(void **state)
+{
+	static const char *const bad[] = {"0", "65536", "192.0.2.1", "host", "host:", ":443",
+	    "[2001:db8::1]", "[2001:db8::1]443", "443 444"};
+	struct sconf_src *s;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "TcpListenAddress %s\n", bad[i]);
+		if (parse_as("qshd_config", text, &s) == 0)
+			fail_msg("taken: %s", bad[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -714,6 +761,7 @@ main(void)
 	    cmocka_unit_test(too_much_for_a_message),
 	    cmocka_unit_test(listen_addresses),
 	    cmocka_unit_test(listen_address_that_is_none),
+	    cmocka_unit_test(tcp_addresses), cmocka_unit_test(bad_tcp_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
