@@ -1227,7 +1227,7 @@ named_socket(struct world *w)
 
 /* The monitor comes to the named socket, and says who it is. */
 static void
-expect_register(struct world *w, int fd, struct peer *p, bool authed)
+expect_register(struct world *w, int fd, struct peer *p, bool authed, bool steered)
 {
 	struct smsg_register m;
 	pid_t pid;
@@ -1241,6 +1241,7 @@ expect_register(struct world *w, int fd, struct peer *p, bool authed)
 	assert_int_equal(m.version, SMSG_LN_VERSION);
 	assert_int_equal(m.slot, 7);
 	assert_int_equal(m.authed, authed);
+	assert_int_equal(m.steered, steered);
 	assert_int_equal(addr_port(&m.path.local), LOCAL_PORT);
 	smsg_free_register(&m);
 }
@@ -1269,14 +1270,14 @@ test_register(void **state)
 	move_to(w, "127.0.0.1");
 	peer_expect(&w->net, MN_SOCKET, 1, 0);
 	int fd = named_socket(w);
-	expect_register(w, fd, &p, true);
+	expect_register(w, fd, &p, true, false);
 	peer_close(&p);
-	expect_register(w, fd, &p, true);
+	expect_register(w, fd, &p, true, false);
 	give_listener(w, &p);
 	peer_expect_end(&p);
 	/* That listener ends, too. */
 	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
-	expect_register(w, fd, &p, true);
+	expect_register(w, fd, &p, true, false);
 	give_listener(w, &p);
 	peer_close(&p);
 	close(fd);
@@ -1294,7 +1295,7 @@ test_register_early(void **state)
 	int fd = named_socket(w);
 	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
 	validate(w);
-	expect_register(w, fd, &p, false);
+	expect_register(w, fd, &p, false, true);
 	give_listener(w, &p);
 	try(w, &w->key, true);
 	expect_login(w);
@@ -1318,7 +1319,7 @@ test_register_refused(void **state)
 	log_in(w);
 	int fd = named_socket(w);
 	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
-	expect_register(w, fd, &p, true);
+	expect_register(w, fd, &p, true, true);
 	buf_init(&b, 100);
 	assert_int_equal(smsg_put_text(&b, &t), 0);
 	peer_send(&p, SM_REFUSED, &b, NULL, 0);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 
 #include "common/base/err.h"
 #include "common/base/fd.h"
+#include "server/net/session.h"
 #include "tests/unit/net_world.h"
 
 #define MIB (1024 * 1024)
@@ -657,6 +659,86 @@ idle_channel(void **state)
 	expect_close(w, TP_E_TIMEOUT, "the session was idle for too long");
 	close_child(&c);
 	w->limits.channel_timeouts = (struct strlist){0};
+}
+
+/* Where no type matches what it runs, "session" counts; and "global" with what goes through any. */
+static void
+idle_by_more_than_its_type(void **state)
+{
+	static const char *const lists[] = {"session=1", "global=1"};
+	struct world *w = *state;
+	struct child c;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		char text[16], *v[] = {text};
+		struct strlist list = {v, 1};
+
+		snprintf(text, sizeof(text), "%s", lists[i]);
+		if (i > 0) {
+			assert_int_equal(teardown(state), 0);
+			assert_int_equal(setup(state), 0);
+			w = *state;
+		}
+		w->limits.channel_timeouts = list;
+		running(w, &c);
+		assert_true(loop_until(w->ev, is_closed, w));
+		expect_close(w, TP_E_TIMEOUT, "the session was idle for too long");
+		close_child(&c);
+		w->limits.channel_timeouts = (struct strlist){0};
+	}
+}
+
+static bool
+is_session_ended(void *arg)
+{
+	return ((struct world *)arg)->seen[NB_CLOSE].count > 0;
+}
+
+/* One of two that is idle ends, and the connection goes on. */
+static void
+idle_beside_another(void **state)
+{
+	char a[] = "session:command=1", *v[] = {a};
+	struct world *w = *state;
+	struct wstream *other;
+	struct child c;
+
+	w->limits.channel_timeouts = (struct strlist){v, 1};
+	running(w, &c);
+	other = world_session(w);
+	world_run(w);
+	assert_true(loop_until(w->ev, is_session_ended, w));
+	world_run(w);
+	assert_false(w->client_closed);
+	assert_false(other->closed);
+	close_child(&c);
+	w->limits.channel_timeouts = (struct strlist){0};
+}
+
+/* Both directions are activity. */
+static void
+activity_is_noted(void **state)
+{
+	struct world *w = *state;
+	struct session *session;
+	struct wstream *in;
+	uint64_t before;
+	struct child c;
+
+	in = world_input(w, running(w, &c)->id);
+	session = w->net->sessions;
+	session_note_activity(session);
+	before = session->active;
+	assert_int_equal(write(c.out, "out", 3), 3);
+	world_run(w);
+	session_note_activity(session);
+	assert_true(session->active > before);
+	before = session->active;
+	world_send(in, "in", 2);
+	world_run(w);
+	session_note_activity(session);
+	assert_true(session->active > before);
+	close_child(&c);
 }
 
 static void
@@ -1474,6 +1556,7 @@ main(void)
 		T(listener_dies),
 		T(one_flight_runs_a_command),
 		T(server_ends_when_unused), T(unused_from_the_start), T(idle_channel),
+		T(idle_by_more_than_its_type), T(idle_beside_another), T(activity_is_noted),
 		T(exit_by_signal),
 		T(pty_says_all_before_the_status),
 		T(status_waits_for_the_pty),

@@ -153,6 +153,10 @@ test_budget(void **state)
 	assert_int_equal(redun_budget_wait(&b, 1000, now + 3600 * NS_PER_S), 0);
 	redun_budget_spend(&b, 5000);
 	assert_true(redun_budget_wait(&b, 1, now + 3600 * NS_PER_S) > 0);
+	/* What was not spent does not add up. */
+	now += 7200 * NS_PER_S;
+	assert_int_equal(redun_budget_wait(&b, 1000, now), 0);
+	assert_true(redun_budget_wait(&b, 5000, now + NS_PER_S * 9 / 10) > 0);
 }
 
 int

@@ -53,6 +53,92 @@ test_text(void **state)
 	buf_free(&b);
 }
 
+/* A terminal that takes what it is given while nothing else writes. */
+struct screen {
+	struct ev *ev;
+	bool free, full;
+	unsigned writes;
+	char last[512];
+};
+
+static bool
+screen_free(void *arg)
+{
+	return ((struct screen *)arg)->free;
+}
+
+static uint64_t
+screen_heard(void *arg)
+{
+	(void)arg;
+	return NS_PER_S;
+}
+
+static bool
+screen_put(void *arg, const void *p, size_t n)
+{
+	struct screen *s = arg;
+
+	if (s->full)
+		return false;
+	assert_true(n < sizeof(s->last));
+	memcpy(s->last, p, n);
+	s->last[n] = '\0';
+	s->writes++;
+	return true;
+}
+
+static unsigned
+screen_cols(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static const struct statusline_ops screen_ops = {screen_free, screen_heard, screen_put, screen_cols};
+
+static void
+test_line(void **state)
+{
+	struct screen s = {.free = true};
+	struct statusline *line;
+
+	(void)state;
+	assert_int_equal(ev_new_virtual(&s.ev, 5 * NS_PER_S), 0);
+	assert_int_equal(statusline_new(&line, s.ev, '~', &screen_ops, &s), 0);
+	assert_false(statusline_hide(line)); /* there is none */
+	assert_int_equal(s.writes, 0);
+	/* At once, and every second. */
+	statusline_show(line);
+	assert_int_equal(s.writes, 1);
+	assert_non_null(strstr(s.last, "last contact 4 s ago"));
+	ev_virtual_run(s.ev, 7 * NS_PER_S);
+	assert_int_equal(s.writes, 3);
+	assert_non_null(strstr(s.last, "last contact 6 s ago"));
+	/* Not while the program is in the middle of something, nor is it erased then. */
+	s.free = false;
+	ev_virtual_run(s.ev, 9 * NS_PER_S);
+	assert_int_equal(s.writes, 3);
+	assert_false(statusline_hide(line));
+	assert_int_equal(s.writes, 3);
+	s.free = true;
+	assert_true(statusline_hide(line));
+	assert_int_equal(s.writes, 4);
+	assert_null(strstr(s.last, "contact"));
+	assert_false(statusline_hide(line));
+	ev_virtual_run(s.ev, 20 * NS_PER_S);
+	assert_int_equal(s.writes, 4); /* and it does not come back by itself */
+	/* What was not taken is not there to be erased. */
+	s.full = true;
+	statusline_show(line);
+	s.full = false;
+	assert_false(statusline_hide(line));
+	assert_int_equal(s.writes, 4);
+	statusline_free(&line);
+	assert_null(line);
+	ev_free(&s.ev);
+}
+
 static void
 test_sleep(void **state)
 {
@@ -71,6 +157,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vtscan),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_sleep),
 	};
 

@@ -147,7 +147,7 @@ strange_files(void **state)
 {
 	static const char line[] = "198.51.100.1 22 192.0.2.1 %llu 6f6e65\n";
 	struct tp_path a = between("192.0.2.1", "198.51.100.1", 22);
-	char text[256];
+	char text[256], other[sizeof(path) + 8];
 	unsigned long long now = (unsigned long long)time(NULL);
 
 	snprintf(text, sizeof(text), line, now);
@@ -164,6 +164,14 @@ strange_files(void **state)
 	snprintf(text, sizeof(text), "rubbish\n198.51.100.1 22 192.0.2.1 %llu\n198.51.100.1 22 192.0.2.1 %llu xyz\n", now, now);
 	write_file(text, 0600);
 	assert_string_equal(take(*state, a), "");
+	/* Not through a name that somebody else may have put there. */
+	snprintf(other, sizeof(other), "%s.other", path);
+	snprintf(text, sizeof(text), line, now);
+	write_file(text, 0600);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_string_equal(take(*state, a), "");
+	assert_int_equal(unlink(other), 0);
 	/* Nothing is too long for nothing. */
 	keep(*state, a, "");
 	assert_int_equal(mkdir("/nonexistent/x", 0700), -1);

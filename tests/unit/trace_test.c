@@ -161,6 +161,8 @@ test_keys(void **state)
 	content(&ours, "client");
 	content(&theirs, "server");
 	assert_string_equal((const char *)ours, (const char *)theirs);
+	/* The client's random is there for the reader to tell connections apart. */
+	assert_true(strspn(strchr((const char *)ours, ' ') + 1, "0") < 32);
 	assert_true(last.n > 0);
 	secret_of(secret, (const char *)ours, "SERVER_TRAFFIC_SECRET_0");
 	assert_int_equal(open_packet(&last, cidlen, secret, plain), 0);
