@@ -11,6 +11,7 @@
 #include "client/contact.h"
 #include "client/hostkey.h"
 #include "client/incoming.h"
+#include "client/presence.h"
 #include "client/quitsig.h"
 #include "client/session.h"
 #include "client/tty.h"
@@ -46,6 +47,7 @@ struct client {
 	struct keyring keys;
 	bool keys_loaded, session_pending, close_sent;
 	struct contact *contact;
+	struct presence *presence; /* NULL: the keepalive is as configured */
 	struct incoming *incoming;
 	struct auth *auth;
 	struct session *session;
@@ -158,10 +160,20 @@ on_show_state(void *arg)
 	buf_free(&b);
 }
 
+static void
+on_typed(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->presence)
+		presence_typed(c->presence);
+}
+
 static const struct session_ops session_ops = {
 	.ended = on_session_ended,
 	.disconnect = on_disconnect,
 	.show_state = on_show_state,
+	.typed = on_typed,
 };
 
 static void
@@ -216,6 +228,9 @@ on_granted(void *arg)
 	plan_silence(c->plan, c->conf, &keepalive, &idle);
 	tp_conn_set_keepalive(c->conn, keepalive);
 	tp_conn_set_idle(c->conn, idle);
+	if (c->plan->pty && c->conf->server_alive_interval == 0 &&
+	    presence_new(&c->presence, c->ev, c->conn, keepalive) < 0)
+		log_debug("the keepalive does not follow the keys");
 	/* Only from now on: before, the questions to the user have their own way with it. */
 	if (c->plan->pty && ev_signal_new(&c->stop, c->ev, SIGTSTP, on_stop, c) < 0)
 		log_debug("SIGTSTP is not handled");
@@ -552,6 +567,7 @@ client_free(struct client **cp)
 	session_free(&c->session);
 	incoming_free(&c->incoming);
 	contact_free(&c->contact);
+	presence_free(&c->presence);
 	tp_conn_free(&c->conn);
 	connect_free(&c->connect);
 	tokens_free(&c->tokens);

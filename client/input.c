@@ -101,6 +101,8 @@ on_readable(void *arg, int fd, unsigned what)
 		end(in);
 		return;
 	}
+	if (in->ops->typed)
+		in->ops->typed(in->arg);
 	if (!take(in, p, (size_t)n))
 		return;
 	if (!flush(in) || in->paused)

@@ -9,6 +9,8 @@
 struct input;
 
 struct input_ops {
+	/* Something was typed. */
+	void (*typed)(void *arg);
 	/* An escape key was typed. May free the input. */
 	void (*escape)(void *arg, enum escape_action action);
 	/* No more input: the descriptor ended or the peer wants no more. FIN was sent. */

@@ -17,6 +17,8 @@ struct session_ops {
 	/* An escape key that concerns the connection: ~. ~s ~# */
 	void (*disconnect)(void *arg);
 	void (*show_state)(void *arg);
+	/* Somebody types. */
+	void (*typed)(void *arg);
 };
 
 #define SESSION_FAILED 255

@@ -121,7 +121,16 @@ keys_ended(void *arg)
 	s->in_open = false; /* freed with the session: this comes from inside of it */
 }
 
+static void
+on_typed(void *arg)
+{
+	struct session *s = arg;
+
+	s->ops->typed(s->arg);
+}
+
 const struct input_ops session_key_ops = {
+	.typed = on_typed,
 	.escape = on_escape,
 	.ended = keys_ended,
 };

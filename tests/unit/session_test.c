@@ -44,6 +44,7 @@ struct fixture {
 	int std[3];             /* of the test program */
 	int in_w, out_r, err_r; /* our ends of the session's standard descriptors */
 	int ended, status;
+	unsigned typed;
 	int stopped;            /* output streams that the client did not want */
 };
 
@@ -261,7 +262,15 @@ on_nothing(void *arg)
 	(void)arg;
 }
 
-static const struct session_ops session_ops = {on_ended, on_nothing, on_nothing};
+static void
+on_typed(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->typed++;
+}
+
+static const struct session_ops session_ops = {on_ended, on_nothing, on_nothing, on_typed};
 
 static char command[] = "cmd";
 
@@ -545,8 +554,10 @@ with_a_terminal_one_output_is_enough(void **state)
 	say_started(f, true);
 	loop_settle(f->ev);
 	assert_string_equal(input_text(f), "keys");
+	assert_int_equal(f->typed, 1);
 	type_in(f, "\r~~~~x");
 	loop_settle(f->ev);
+	assert_int_equal(f->typed, 2);
 	assert_string_equal(input_text(f), "keys\r~~~x");
 	server_output(f, find(f, false)->id, WIRE_DATA_OUT, "screen", true);
 	say_exit(f, 0);
