@@ -116,6 +116,8 @@ uint64_t qconn_asked(const struct tp_conn *c);
 unsigned qconn_heard(const struct tp_conn *c);
 /* Probe timeout, not backed off; ns. */
 uint64_t qconn_pto(const struct tp_conn *c);
+/* The mean of round trips is more than it can be where all were measured within that time. */
+bool qconn_rtt_false(const struct tp_conn *c, uint64_t within);
 /* The path that is sent on, validated or not, by its name. */
 void qconn_name(const struct tp_conn *c, struct tp_path *name);
 /* Tells the layer above about a path. */

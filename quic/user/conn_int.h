@@ -314,7 +314,7 @@ void qpath_validated(struct tp_conn *c);
 void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
 size_t qpath_size(const struct tp_conn *c, size_t n); /* of the next packet, n at most; 0: none now */
 bool qpath_may_send(const struct tp_conn *c);
-void qpath_ping(struct tp_conn *c);          /* one packet that will be answered */
+void qpath_ping(struct tp_conn *c, int most); /* so many packets, of which the last will be answered */
 
 /* names.c: what ngtcp2 calls the path that a packet came by, before it reads it; that it was genuine; and the way
  * back, for a packet to be sent or a path that ngtcp2 tells of. Only a server's differ. */

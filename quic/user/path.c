@@ -1,13 +1,15 @@
 /* Paths: addresses in ngtcp2's form and ours, and what happens when one was validated. */
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "quic/protect/keys.h"
 #include "quic/user/conn_int.h"
 
 #define SIZE_MIN 64 /* a packet with any frame in it takes that */
 
-#define PING_PACKETS 4 /* path challenges that wait come first */
+#define RTT_SLACK (250 * NS_PER_MS)
+#define PING_PACKETS 4 /* after a move: path challenges that wait come first */
 
 static void
 addr_to_ng(ngtcp2_addr *ng, const struct addr *a)
@@ -138,7 +140,7 @@ set_keepalive(struct tp_conn *c, uint64_t ns)
 
 /* ngtcp2 1.11 sends a PING by itself only where its keep-alive is due: so it is, for a moment. */
 void
-qpath_ping(struct tp_conn *c)
+qpath_ping(struct tp_conn *c, int most)
 {
 	ngtcp2_path_storage ps;
 	ngtcp2_pkt_info pi;
@@ -151,7 +153,7 @@ qpath_ping(struct tp_conn *c)
 		return;
 	ngtcp2_path_storage_zero(&ps);
 	set_keepalive(c, 1);
-	for (i = 0; i < PING_PACKETS; i++) { /* challenges go before it */
+	for (i = 0; i < most; i++) { /* challenges go before it */
 		c->skew++;
 		n = ngtcp2_conn_write_pkt(c->ng, &ps.path, &pi, c->txbuf, NGTCP2_MAX_UDP_PAYLOAD_SIZE,
 		    qc_ts(c));
@@ -205,7 +207,7 @@ qconn_move(struct tp_conn *c, const struct tp_path *name, bool probe, uint64_t n
 			c->is_held = false; /* it was for the path that is left */
 			c->jolt = c->news = false;
 			qhole_moved(c);
-			qpath_ping(c);
+			qpath_ping(c, PING_PACKETS);
 		}
 	}
 	if (r != 0)
@@ -220,6 +222,15 @@ void
 qconn_name(const struct tp_conn *c, struct tp_path *name)
 {
 	qpath_from_ng(name, ngtcp2_conn_get_path(c->ng));
+}
+
+bool
+qconn_rtt_false(const struct tp_conn *c, uint64_t within)
+{
+	ngtcp2_conn_info ci;
+
+	ngtcp2_conn_get_conn_info(c->ng, &ci);
+	return ci.min_rtt != UINT64_MAX && ci.smoothed_rtt > within + RTT_SLACK;
 }
 
 void

@@ -64,6 +64,9 @@ struct roam {
 	/* CONFIRM, not validating */
 	uint64_t confirm_at;
 	unsigned tries;
+	/* after it */
+	uint64_t fresh;        /* no round trip was measured that began before this */
+	uint64_t check_at;     /* whether that is so; 0: it is */
 };
 
 static bool
@@ -392,6 +395,8 @@ seek_found(struct roam *r, unsigned link, uint64_t now)
 	qconn_mute(r->c, false);
 	r->confirm_at = now;
 	r->tries = 0;
+	r->fresh = r->since;
+	r->check_at = r->state == STEADY ? now : 0;
 	tell(r, TP_PATH_BACK, &r->link[link].real);
 }
 
@@ -467,21 +472,45 @@ judge_news(struct roam *r, uint64_t now)
 /* ---- CONFIRM ---- */
 
 /* The link has answered. Another move, for its own sake: what was measured while probes went ahead of their
- * time means nothing, and ngtcp2 may have given the validation up. The connection ID will be replaced. */
+ * time means nothing, and ngtcp2 may have given the validation up. The connection ID will be replaced. Answers
+ * to older probes may come after it still, and be measured as the whole time that was skipped: then once more. */
 static void
 confirm(struct roam *r, uint64_t now)
 {
 	int rc;
 
-	if (r->tries++ == TRIES) { /* it works nevertheless */
+	if (r->tries++ >= TRIES) { /* it works nevertheless */
 		r->state = STEADY;
 		return;
 	}
 	rc = move_now(r, now);
+	r->fresh = now;
 	if (rc == QERR_AGAIN)
 		r->confirm_at = now + AGAIN;
 	else if (rc != 0)
 		r->state = STEADY;
+}
+
+static void
+confirmed(struct roam *r, uint64_t now)
+{
+	if (qconn_rtt_false(r->c, now - r->fresh)) {
+		r->confirm_at = now;
+		return;
+	}
+	r->state = STEADY;
+	r->moves = 0;
+	r->check_at = later(now, LINGER, timeouts(r, 3));
+}
+
+static void
+check(struct roam *r, uint64_t now)
+{
+	r->check_at = 0;
+	if (qconn_rtt_false(r->c, now - r->fresh)) {
+		r->state = CONFIRM;
+		r->confirm_at = now;
+	}
 }
 
 /* ---- from outside ---- */
@@ -535,10 +564,8 @@ roam_result(struct roam *r, bool validated, uint64_t now)
 		return;
 	qconn_name(r->c, &r->name);
 	r->proven = true;
-	if (r->state == CONFIRM) {
-		r->state = STEADY;
-		r->moves = 0;
-	}
+	if (r->state == CONFIRM)
+		confirmed(r, now);
 }
 
 static uint64_t
@@ -594,6 +621,8 @@ run(struct roam *r, uint64_t now)
 		seek_run(r, now);
 	else if (r->state == CONFIRM && !r->validating && now >= r->confirm_at)
 		confirm(r, now);
+	else if (r->state == STEADY && r->check_at != 0 && now >= r->check_at)
+		check(r, now);
 	else if (r->state == CONFIRM && news)
 		news_meanwhile(r, now);
 	else if (news)
@@ -640,6 +669,8 @@ roam_due(const struct roam *r)
 	}
 	if (r->state == CONFIRM && !r->validating)
 		earlier(&t, r->confirm_at);
+	if (r->state == STEADY && r->check_at != 0)
+		earlier(&t, r->check_at);
 	return t;
 }
 

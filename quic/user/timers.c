@@ -202,9 +202,9 @@ qconn_probe(struct tp_conn *c, uint64_t now)
 	if (!qpath_may_send(c))
 		ok = true; /* it will be soon */
 	else if (in_flight(c) == 0)
-		qpath_ping(c);
-	else
-		ok = run_ahead(c, JOLT_MAX);
+		qpath_ping(c, 1);
+	else if ((ok = run_ahead(c, JOLT_MAX)))
+		qpath_ping(c, 1); /* it may have been a challenge, which a server answers, but does not follow */
 	qc_wake(c);
 	return qconn_leave(c) != 0 ? QERR_CLOSED : ok ? 0 : QERR_AGAIN;
 }

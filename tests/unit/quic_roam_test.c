@@ -11,215 +11,26 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
-#include "quic/user/roam.h"
-#include "tests/sim/simpeer.h"
+#include "tests/sim/simmachine.h"
 
 #define HOUR (UINT64_C(3600) * NS_PER_S)
 #define DAY  (24 * HOUR)
 #define RTT  (20 * NS_PER_MS)
 
-enum { WLAN, CABLE, PHONE, SIX, NADDRS };
-
-struct machine {
-	struct simpair pair;
-	struct roam *roam;
-	struct ev_timer *timer;
-	struct tp_path link[ROAM_LINKS];
-	bool open[ROAM_LINKS];
-	struct {
-		struct addr host;
-		bool here, works;
-	} addr[NADDRS]; /* the first that is here has the route */
-	uint16_t port;
-	unsigned opened;
-	struct tp_conn_ops ops;
-	unsigned events[TP_PATH_KEPT + 1], silences;
-	bool silent;
-	struct simstream *up, *down;
-	size_t sent, back;
-};
-
 static uint8_t pattern[1024 * 1024];
 
-/* ---- the machine ---- */
-
-static int
-which(const struct machine *m, const struct addr *local)
-{
-	int i;
-
-	for (i = 0; i < NADDRS && !addr_equal_host(&m->addr[i].host, local); i++)
-		;
-	return i;
-}
-
-static bool
-m_open(void *arg, unsigned link, const struct addr *remote, struct addr *local)
-{
-	struct machine *m = arg;
-	int i;
-
-	assert_false(m->open[link]);
-	for (i = 0; i < NADDRS; i++) {
-		if (m->addr[i].here && m->addr[i].host.u.sa.sa_family == remote->u.sa.sa_family)
-			break;
-	}
-	if (i == NADDRS)
-		return false;
-	*local = m->addr[i].host;
-	addr_set_port(local, ++m->port);
-	m->link[link].local = *local;
-	m->link[link].remote = *remote;
-	m->open[link] = true;
-	m->opened++;
-	return true;
-}
-
-static void
-m_close(void *arg, unsigned link)
-{
-	struct machine *m = arg;
-
-	assert_true(m->open[link]);
-	m->open[link] = false;
-}
-
-static bool
-m_here(void *arg, const struct addr *local)
-{
-	const struct machine *m = arg;
-	int i = which(m, local);
-
-	return i < NADDRS && m->addr[i].here;
-}
-
-static void
-arm(struct machine *m)
-{
-	if (m->pair.net.end[SIM_CLIENT].d.c != NULL)
-		ev_timer_at(m->timer, roam_due(m->roam));
-}
-
-static void
-on_timer(void *arg)
-{
-	struct machine *m = arg;
-
-	if (roam_run(m->roam, simnet_now(&m->pair.net)) == 0)
-		arm(m);
-}
-
-static void
-on_ran(void *arg)
-{
-	arm(arg);
-}
-
-/* ---- its network ---- */
-
-static bool
-passes(const struct machine *m, const struct addr *local)
-{
-	int i = which(m, local);
-
-	return i < NADDRS && m->addr[i].here && m->addr[i].works;
-}
-
-static void
-m_send(void *arg, const struct tp_path *path, unsigned ecn, const uint8_t *p, size_t n)
-{
-	struct machine *m = arg;
-	unsigned link = 0;
-
-	if (m->roam != NULL && !roam_link(m->roam, path, &link))
-		return;
-	assert_true(m->open[link]);
-	if (passes(m, &m->link[link].local))
-		simnet_send(&m->pair.net, SIM_CLIENT, &m->link[link].local, &m->link[link].remote, ecn,
-		    p, n);
-}
-
-static void
-m_arrive(void *arg, const struct addr *from, const struct addr *to, unsigned ecn, const uint8_t *p,
-    size_t n)
-{
-	struct machine *m = arg;
-	struct qdrive *d = &m->pair.net.end[SIM_CLIENT].d;
-	struct tp_path name;
-	unsigned i, heard;
-
-	for (i = 0; i < ROAM_LINKS; i++) {
-		if (m->open[i] && addr_equal(&m->link[i].local, to) &&
-		    addr_equal(&m->link[i].remote, from))
-			break;
-	}
-	if (i == ROAM_LINKS || d->c == NULL || !passes(m, to))
-		return;
-	roam_name(m->roam, i, &name);
-	heard = qconn_heard(d->c);
-	if (qconn_input(d->c, &name, ecn, p, n, simnet_now(&m->pair.net)) != 0)
-		return;
-	if (qconn_heard(d->c) != heard)
-		roam_heard(m->roam, i, simnet_now(&m->pair.net));
-	if (qdrive_run(d) == 0)
-		arm(m);
-}
-
-static void
-m_result(void *arg, bool validated)
-{
-	struct machine *m = arg;
-
-	roam_result(m->roam, validated, simnet_now(&m->pair.net));
-}
-
-static void
-m_real(void *arg, const struct tp_path *name, struct tp_path *real)
-{
-	struct machine *m = arg;
-
-	roam_real(m->roam, name, real);
-}
-
-/* ---- the layer above ---- */
-
-static struct machine *
-machine_of(void *arg)
-{
-	return (struct machine *)(void *)((char *)arg - offsetof(struct machine, pair.cl));
-}
-
-static void
-on_path_event(void *arg, enum tp_path_event ev, const struct tp_path *path)
-{
-	struct machine *m = machine_of(arg);
-
-	(void)path;
-	m->events[ev]++;
-}
-
-static void
-on_silent(void *arg, bool silent)
-{
-	struct machine *m = machine_of(arg);
-
-	assert_true(m->silent != silent);
-	m->silent = silent;
-	m->silences += silent;
-}
+/* ---- what the tests do with a machine ---- */
 
 static void
 here(struct machine *m, int i, bool is_here, bool works)
 {
-	m->addr[i].here = is_here;
-	m->addr[i].works = works;
+	machine_here(m, i, is_here, works);
 }
 
 static void
 news(struct machine *m)
 {
-	roam_changed(m->roam, false, simnet_now(&m->pair.net));
-	arm(m);
+	machine_news(m, false);
 }
 
 static void
@@ -232,32 +43,8 @@ run(struct machine *m, uint64_t ns)
 static void
 start(struct machine *m, uint64_t seed, bool stay)
 {
-	static const char *const hosts[NADDRS] = {"10.0.1.2", "10.0.2.2", "10.0.3.2", "fd00::2"};
-	const struct roam_ops ops = {m_open, m_close, m_here, m};
-	struct simnet *n = &m->pair.net;
-	struct addr remotes[2];
-	int i;
-
-	memset(m, 0, sizeof(*m));
-	simpair_init(&m->pair, seed);
-	m->port = 1000;
-	for (i = 0; i < NADDRS; i++)
-		addr_parse(&m->addr[i].host, hosts[i], 0);
-	here(m, WLAN, true, true);
-	addr_parse(&n->server2, "fd00::1", 22);
-	n->client = (struct simclient){m_send, m_arrive, m_result, m_real, m};
-	assert_true(m_open(m, 0, &n->end[SIM_SERVER].addr, &n->end[SIM_CLIENT].addr));
-	m->pair.cll.send_buffer = m->pair.svl.send_buffer = 4 * 1024 * 1024;
-	m->ops = simpeer_ops;
-	m->ops.path_event = on_path_event;
-	m->ops.silent = on_silent;
-	simnet_connect(n, &m->pair.cll, &m->ops, &m->pair.cl, &m->pair.svl, &simpeer_ops, &m->pair.sv);
-	assert_int_equal(roam_new(&m->roam, simnet_conn(n, SIM_CLIENT), &m->link[0], stay, &ops), 0);
-	assert_int_equal(ev_timer_new(&m->timer, n->ev, on_timer, m), 0);
-	qdrive_after(&n->end[SIM_CLIENT].d, on_ran, m);
-	remotes[0] = n->end[SIM_SERVER].addr;
-	remotes[1] = n->server2;
-	roam_set_remotes(m->roam, remotes, 2);
+	machine_init(m, seed);
+	machine_connect(m, stay);
 	run(m, NS_PER_S);
 	assert_int_equal(m->pair.cl.done, 1);
 	tp_conn_set_window(simpeer_conn(&m->pair.sv), 16 * 1024 * 1024);
@@ -272,9 +59,7 @@ start(struct machine *m, uint64_t seed, bool stay)
 static void
 finish(struct machine *m)
 {
-	roam_free(&m->roam);
-	ev_timer_free(&m->timer);
-	simpair_free(&m->pair);
+	machine_free(m);
 }
 
 static void
@@ -323,13 +108,10 @@ static void
 used(struct machine *m, int i)
 {
 	struct tp_stats st;
-	unsigned k, n = 0;
 
 	tp_conn_stats(simpeer_conn(&m->pair.cl), &st);
 	assert_true(addr_equal_host(&st.path.local, &m->addr[i].host));
-	for (k = 0; k < ROAM_LINKS; k++)
-		n += m->open[k];
-	assert_int_equal(n, 1); /* nothing else is left open */
+	assert_int_equal(machine_links(m), 1); /* nothing else is left open */
 }
 
 /* Another address is there, and has the route; the one that had it is PHONE now. */
@@ -464,8 +246,7 @@ outage(uint64_t ns, bool elsewhere)
 	run(&m, ns);
 	assert_true(m.silent);
 	here(&m, elsewhere ? PHONE : WLAN, true, true);
-	roam_changed(m.roam, true, simnet_now(&m.pair.net));
-	arm(&m);
+	machine_news(&m, true);
 	run(&m, 20 * NS_PER_MS); /* news wait that long */
 	t = simnet_now(&m.pair.net);
 	m.back = m.down->n;
@@ -674,7 +455,7 @@ test_stranger(void **state)
 	for (i = 0; i < 20; i++) {
 		memset(junk, i, sizeof(junk));
 		junk[0] = 0x41;
-		m_arrive(&m, &m.link[0].remote, &m.link[0].local, 0, junk, sizeof(junk));
+		m.pair.net.client.arrive(&m, &m.link[0].remote, &m.link[0].local, 0, junk, sizeof(junk));
 		run(&m, 500 * NS_PER_MS);
 		assert_true(m.silent);
 		assert_int_equal(m.events[TP_PATH_BACK], 0);
@@ -698,8 +479,7 @@ chaos(uint64_t seed)
 		k = (int)simnet_below(n, NADDRS);
 		here(&m, k, simnet_below(n, 3) != 0, simnet_below(n, 3) == 0);
 		if (simnet_below(n, 4) != 0)
-			roam_changed(m.roam, simnet_below(n, 8) == 0, simnet_now(n));
-		arm(&m);
+			machine_news(&m, simnet_below(n, 8) == 0);
 		send_some(&m, (size_t)simnet_below(n, 5000));
 		run(&m, simnet_below(n, simnet_below(n, 10) == 0 ? 100 * NS_PER_S : 2 * NS_PER_S));
 	}
