@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/fdpass.h"
+#include "client/netwatch.h"
 #include "client/proxycmd.h"
 #include "client/race.h"
 #include "common/base/clock.h"
@@ -26,6 +27,8 @@
 /* Of the ways that are tried the later ones only begin when the first has had time to answer. */
 enum { LANE_UDP, LANE_TCP, NLANES };
 #define TCP_DELAY_NS (300 * NS_PER_MS)
+/* News of the network have an attempt begun anew that has heard nothing for so long, at first; it doubles. */
+#define PATIENCE (1 * NS_PER_S)
 /* A command may ask for a password before it leads anywhere. */
 #define COMMAND_TIMEOUT (600 * NS_PER_S)
 
@@ -34,6 +37,7 @@ struct attempt {
 	unsigned lane;
 	struct addr addr;
 	struct tp_conn *conn;
+	uint64_t began, patience; /* ns */
 	bool started, over;
 };
 
@@ -50,7 +54,9 @@ struct connect {
 	connect_done_fn *done;
 	void *arg;
 	struct addr bind4, bind6;
-	struct ev_timer *deadline;
+	struct ev_timer *deadline, *anew;
+	struct netwatch *watch;
+	uint64_t news;            /* the last, ns; 0: none, or dealt with */
 	struct lane lanes[NLANES];
 	struct attempt attempts[NLANES * RACE_MAX];
 	size_t n, nover;
@@ -110,6 +116,8 @@ finish(struct connect *c, struct attempt *winner)
 	for (size_t i = 0; i < NLANES; i++)
 		ev_timer_stop(c->lanes[i].next);
 	ev_timer_stop(c->deadline);
+	ev_timer_stop(c->anew);
+	netwatch_free(&c->watch);
 	if (winner) {
 		conn = winner->conn;
 		winner->conn = NULL;
@@ -217,7 +225,7 @@ start_trace(struct quic_trace **out, const struct connect *c, const struct attem
 	const char *path = c->conf->key_log_file;
 	int keys = path ? tracefile_keys(path) : -1;
 
-	if (keys >= 0 && a == &c->attempts[0])
+	if (keys >= 0 && a == &c->attempts[0] && a->conn == NULL)
 		log_info("Warning: the keys of this connection are written to %s (KeyLogFile): who reads "
 			 "them can read all of it.",
 		    path);
@@ -307,12 +315,10 @@ start(struct connect *c, struct attempt *a, const struct quic_client_cfg *cfg)
 				     quic_client_new(&a->conn, c->ev, cfg, &attempt_ops, a);
 }
 
-static void
-start_next(void *arg)
+/* Leaves a->conn, and what it was, where it fails. */
+static int
+begin(struct connect *c, struct attempt *a)
 {
-	struct lane *lane = arg;
-	struct connect *c = lane->owner;
-	struct attempt *a = &c->attempts[lane->at];
 	struct quic_client_cfg cfg = {.remote = a->addr,
 	    .bind_device = c->conf->bind_interface,
 	    .sni = c->conf->send_sni ? c->conf->hostname : NULL,
@@ -321,10 +327,6 @@ start_next(void *arg)
 	    .tokens_arg = c->tokens};
 	int rc;
 
-	if (c->finished || lane->at >= lane->end)
-		return;
-	lane->at++;
-	a->started = true;
 	quic_limits_client(&cfg.limits);
 	quic_limits_buffer(&cfg.limits, c->conf->connection_buffer);
 	cfg.limits.conn_window = c->conf->connection_buffer;
@@ -336,13 +338,105 @@ start_next(void *arg)
 	else if (by_command(c))
 		cfg.limits.handshake_timeout = COMMAND_TIMEOUT;
 	cfg.bind = a->addr.u.sa.sa_family == AF_INET ? c->bind4 : c->bind6;
-	if (lane->at < lane->end)
-		ev_timer_at(lane->next, ev_now(c->ev) + RACE_DELAY_NS);
 	rc = start_trace(&cfg.trace, c, a);
 	if (rc == 0)
 		rc = start(c, a, &cfg);
+	if (rc == 0)
+		a->began = ev_now(c->ev);
+	return rc;
+}
+
+/* ---- the network changes meanwhile ---- */
+
+/* An address that has gone, or packets that a link without a carrier has swallowed: what has begun so waits for long,
+ * for nothing. The old attempt stays where there is no way for a new one; the next news will bring it. */
+static void
+begin_anew(struct connect *c, struct attempt *a)
+{
+	struct tp_conn *old = a->conn;
+
+	log_debug("The network has changed, and nothing was heard from %s: once more", addr_show(&a->addr));
+	if (begin(c, a) < 0) {
+		a->conn = old;
+		return;
+	}
+	a->patience *= 2;
+	tp_conn_free(&old);
+}
+
+/* When it is begun anew for the last news; 0: it need not be. */
+static uint64_t
+anew_at(const struct connect *c, const struct attempt *a)
+{
+	struct tp_stats st;
+
+	if (a->conn == NULL || a->over)
+		return 0;
+	tp_conn_stats(a->conn, &st);
+	if (st.last_rx_ns > c->news || a->began > c->news)
+		return 0;
+	return (st.received == 0 ? a->began : c->news) + a->patience;
+}
+
+static void
+on_anew(void *arg)
+{
+	struct connect *c = arg;
+	uint64_t next = 0, at;
+
+	for (size_t i = 0; i < c->n; i++) {
+		at = anew_at(c, &c->attempts[i]);
+		if (at != 0 && at <= ev_now(c->ev))
+			begin_anew(c, &c->attempts[i]);
+		else if (at != 0 && (next == 0 || at < next))
+			next = at;
+	}
+	if (next != 0)
+		ev_timer_at(c->anew, next);
+}
+
+static void
+on_news(void *arg, bool resumed)
+{
+	struct connect *c = arg;
+
+	(void)resumed;
+	c->news = ev_now(c->ev);
+	ev_timer_at(c->anew, 0);
+}
+
+static void
+start_watch(struct connect *c)
+{
+	int rc;
+
+	if (c->watch != NULL || by_command(c))
+		return;
+	rc = netwatch_new(&c->watch, c->ev, on_news, c);
+	if (rc < 0)
+		log_debug("changes of the network are not noticed while connecting: %s", qerr_str(rc));
+}
+
+static void
+start_next(void *arg)
+{
+	struct lane *lane = arg;
+	struct connect *c = lane->owner;
+	struct attempt *a = &c->attempts[lane->at];
+	int rc;
+
+	if (c->finished || lane->at >= lane->end)
+		return;
+	lane->at++;
+	a->started = true;
+	a->patience = PATIENCE;
+	if (lane->at < lane->end)
+		ev_timer_at(lane->next, ev_now(c->ev) + RACE_DELAY_NS);
+	rc = begin(c, a);
 	if (rc < 0)
 		attempt_failed_here(a, rc);
+	else
+		start_watch(c);
 }
 
 static void
@@ -521,6 +615,8 @@ connect_new(struct connect **out, struct ev *ev, const struct cconf *conf, bool 
 	    .done = done,
 	    .arg = arg};
 	rc = prepare(c);
+	if (rc == 0)
+		rc = ev_timer_new(&c->anew, ev, on_anew, c);
 	for (size_t i = 0; i < NLANES && rc == 0; i++) {
 		c->lanes[i].owner = c;
 		rc = ev_timer_new(&c->lanes[i].next, ev, start_next, &c->lanes[i]);
@@ -552,6 +648,8 @@ connect_free(struct connect **cp)
 	for (size_t i = 0; i < NLANES; i++)
 		ev_timer_free(&c->lanes[i].next);
 	ev_timer_free(&c->deadline);
+	ev_timer_free(&c->anew);
+	netwatch_free(&c->watch);
 	fdpass_free(&c->fdpass);
 	quic_trace_free(&c->passed.trace);
 	proxycmd_free(&c->command);

@@ -82,6 +82,21 @@ def from_one_family_to_the_other(w):
 
 
 @test
+def to_another_address_before_the_server_has_answered(w):
+    s = net(w, delay=5)
+    w.l.set("down")
+    p = w.spawn(w.alice, *w.opts, "-v", "alice@10.99.0.2", "echo $SSH_CONNECTION", ns="a", env=w.env(w.alice))
+    wait(lambda: any(t[1] == "a" and t[3] == 17 for t in w.l.trace()), "the client to send")
+    ip("a", "addr del 10.99.0.1/24 dev q0")
+    ip("a", "addr add 10.99.0.30/24 dev q0")
+    w.l.set("up")
+    out, err = p.communicate(timeout=120 * SLOW)
+    equal(p.returncode, 0, f"status; it said {err.decode()}")
+    equal(out.decode().split()[0], "10.99.0.30", "the client's address")
+    s.logged(r"Accepted publickey for alice from 10\.99\.0\.30 ")
+
+
+@test
 def twenty_moves_of_which_most_are_not_answered(w):
     s = net(w, delay=5)
     e = Session(w)
