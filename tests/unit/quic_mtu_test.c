@@ -40,30 +40,32 @@ size_of(struct simpeer *p)
 	return st.pmtu;
 }
 
-/* Sends everything, and returns the packets that it took the client. */
+/* Sends everything, and returns the packets that it took the sender. */
 static uint64_t
 copy(struct simpair *p, struct simstream *st)
 {
-	uint64_t before = p->net.end[SIM_CLIENT].sent;
+	const int side = st->p->side;
+	struct simpeer *to = side == SIM_CLIENT ? &p->sv : &p->cl;
+	uint64_t before = p->net.end[side].sent;
 	size_t had = 0, done = 0;
-	struct simstream *sv;
+	struct simstream *got;
 	ssize_t r;
 	int i;
 
-	sv = simpeer_find(&p->sv, st->id);
-	if (sv != NULL)
-		had = sv->n;
-	for (i = 0; i < 20000 && (sv == NULL || sv->n < had + TOTAL); i++) {
+	got = simpeer_find(to, st->id);
+	if (got != NULL)
+		had = got->n;
+	for (i = 0; i < 20000 && (got == NULL || got->n < had + TOTAL); i++) {
 		r = tp_stream_write(st->s, pattern + done, TOTAL - done);
 		assert_true(r >= 0);
 		done += (size_t)r;
 		simpair_run(p, 5 * NS_PER_MS);
-		sv = simpeer_find(&p->sv, st->id);
+		got = simpeer_find(to, st->id);
 	}
-	assert_non_null(sv);
-	assert_int_equal(sv->n, had + TOTAL);
-	assert_memory_equal(sv->data + had, pattern, TOTAL);
-	return p->net.end[SIM_CLIENT].sent - before;
+	assert_non_null(got);
+	assert_int_equal(got->n, had + TOTAL);
+	assert_memory_equal(got->data + had, pattern, TOTAL);
+	return p->net.end[side].sent - before;
 }
 
 static void
@@ -208,6 +210,137 @@ test_another_path_quiet(void **state)
 	simpair_free(&p);
 }
 
+/* Something is always on its way, for so long; and how long of that packets stayed what every path takes. */
+static uint64_t
+trickle(struct simpair *p, struct simstream *st, uint64_t ns)
+{
+	uint64_t small = 0, t;
+
+	for (t = 0; t < ns; t += 100 * NS_PER_MS) {
+		assert_int_equal(tp_stream_write(st->s, pattern, 10), 10);
+		simpair_run(p, 100 * NS_PER_MS);
+		if (size_of(st->p) == 1200)
+			small += 100 * NS_PER_MS;
+	}
+	return small;
+}
+
+/* The same until they are larger than that, or for long in vain; how long it took. */
+static uint64_t
+trickle_past(struct simpair *p, struct simstream *st, size_t size)
+{
+	uint64_t t;
+
+	for (t = 0; size_of(st->p) <= size && t < 1000 * NS_PER_S; t += 100 * NS_PER_MS)
+		trickle(p, st, 100 * NS_PER_MS);
+	return t;
+}
+
+static void
+set_path(struct simpair *p, size_t size)
+{
+	p->net.link[SIM_CLIENT].mtu = p->net.link[SIM_SERVER].mtu = size;
+}
+
+/* Packets of a size that was found vanish, for long enough. */
+static void
+fall(struct simpair *p, struct simstream *st, size_t path)
+{
+	int i;
+
+	set_path(p, path);
+	for (i = 0; i < 100 && size_of(st->p) != 1200; i++) {
+		(void)tp_stream_write(st->s, pattern, 20000);
+		simpair_run(p, 100 * NS_PER_MS);
+	}
+	assert_int_equal(size_of(st->p), 1200);
+}
+
+static struct simstream *
+start_and_fall(struct simpair *p, uint64_t seed, struct simpeer *from)
+{
+	struct simstream *st;
+
+	start(p, seed, 8972, 0);
+	assert_int_equal(simpeer_open(from, true, TP_PRIO_BULK, &st), 0);
+	copy(p, st);
+	assert_int_equal(size_of(from), 8972);
+	fall(p, st, 1200);
+	return st;
+}
+
+/* Seconds, and what the first acknowledgement after the hole took. */
+#define AFTER(t, s) assert_in_range(t, (s) * NS_PER_S - NS_PER_S, (s) * NS_PER_S + 2 * NS_PER_S)
+
+/* An outage looks like a hole: the size comes back, Ethernet's soon, that of jumbo frames later. */
+static void
+test_grows_back(void **state)
+{
+	struct simstream *st;
+	struct simpair p;
+
+	(void)state;
+	st = start_and_fall(&p, 60, &p.cl);
+	set_path(&p, 0);
+	AFTER(trickle_past(&p, st, 1200), 10);
+	assert_int_equal(size_of(&p.cl), 1452);
+	assert_true(copy(&p, st) < TOTAL / 1300 + 40); /* and is used */
+	assert_int_equal(trickle(&p, st, 500 * NS_PER_S), 0);
+	assert_int_equal(size_of(&p.cl), 1452);
+	AFTER(510 * NS_PER_S + trickle_past(&p, st, 1452), 600);
+	assert_int_equal(size_of(&p.cl), 8972);
+	assert_int_equal(trickle(&p, st, 60 * NS_PER_S), 0);
+	assert_true(copy(&p, st) < TOTAL / 6000);
+	simpair_free(&p);
+}
+
+/* Each try that is in vain makes the next one later, ten minutes at most; after long without trouble it begins
+ * anew. */
+static void
+test_backs_off(void **state)
+{
+	static const unsigned seconds[] = {10, 40, 160, 600, 600};
+	struct simstream *st;
+	struct simpair p;
+	size_t i;
+
+	(void)state;
+	st = start_and_fall(&p, 61, &p.cl);
+	for (i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		AFTER(trickle_past(&p, st, 1200), seconds[i]);
+		fall(&p, st, 1200);
+	}
+	set_path(&p, 0);
+	AFTER(trickle_past(&p, st, 1200), 600);
+	assert_int_equal(trickle(&p, st, 700 * NS_PER_S), 0);
+	fall(&p, st, 1200);
+	AFTER(trickle_past(&p, st, 1200), 10);
+	simpair_free(&p);
+}
+
+/* A hole was the old path's. */
+static void
+test_moves_out_of_hole(void **state)
+{
+	struct simstream *st;
+	struct simpair p;
+
+	(void)state;
+	st = start_and_fall(&p, 62, &p.sv);
+	trickle_past(&p, st, 1200);
+	fall(&p, st, 1200);
+	assert_int_equal(trickle(&p, st, NS_PER_S), NS_PER_S); /* the next try would be in 39 seconds */
+	set_path(&p, 0);
+	simnet_rebind(&p.net, true);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 1), 0); /* the server hears of it */
+	assert_true(trickle_past(&p, st, 1200) < 5 * NS_PER_S);
+	assert_int_equal(p.sv.moved, 1);
+	assert_int_equal(trickle(&p, st, 30 * NS_PER_S), 0);
+	fall(&p, st, 1200);
+	AFTER(trickle_past(&p, st, 1200), 10);
+	simpair_free(&p);
+}
+
 int
 main(void)
 {
@@ -217,6 +350,9 @@ main(void)
 		cmocka_unit_test(test_black_hole),
 		cmocka_unit_test(test_another_path),
 		cmocka_unit_test(test_another_path_quiet),
+		cmocka_unit_test(test_grows_back),
+		cmocka_unit_test(test_backs_off),
+		cmocka_unit_test(test_moves_out_of_hole),
 	};
 	size_t i;
 
