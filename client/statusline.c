@@ -1,5 +1,6 @@
 #include "client/statusline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,29 +25,51 @@ struct statusline {
 
 /* ---- what is written ---- */
 
-static int
-put_age(struct buf *b, uint64_t s)
+/* Text that is this wide or less leaves the last column free: there a terminal may go on in the next row. */
+static size_t
+room(unsigned cols)
+{
+	return cols > 0 ? cols - 1 : TEXT_MAX;
+}
+
+static void
+put_age(char *out, size_t size, uint64_t s)
 {
 	if (s < 120)
-		return buf_printf(b, "%u s", (unsigned)s);
-	if (s < 120 * 60)
-		return buf_printf(b, "%u min", (unsigned)(s / 60));
-	if (s < 48 * 3600)
-		return buf_printf(b, "%u h", (unsigned)(s / 3600));
-	return buf_printf(b, "%u days", (unsigned)(s / 86400));
+		snprintf(out, size, "%u s", (unsigned)s);
+	else if (s < 120 * 60)
+		snprintf(out, size, "%u min", (unsigned)(s / 60));
+	else if (s < 48 * 3600)
+		snprintf(out, size, "%u h", (unsigned)(s / 3600));
+	else
+		snprintf(out, size, "%u days", (unsigned)(s / 86400));
 }
 
 int
-statusline_text(struct buf *b, uint64_t silence, int escape_key)
+statusline_text(struct buf *b, uint64_t silence, int escape_key, unsigned cols)
 {
-	char name[5];
+	char name[5], age[24], quit[32] = "", line[TEXT_MAX];
+	/* The first that fits: to cut one off would leave half a number. */
+	const struct {
+		const char *before, *after, *quit;
+	} forms[] = {
+	    {"qsh: last contact ", " ago", quit},
+	    {"qsh: last contact ", " ago", ""},
+	    {"qsh: silent ", "", ""},
+	    {"", "", ""},
+	};
+	int n = 0;
 
-	buf_printf(b, "qsh: last contact ");
-	put_age(b, silence / NS_PER_S);
-	buf_printf(b, " ago");
+	put_age(age, sizeof(age), silence / NS_PER_S);
 	if (escape_key >= 0)
-		buf_printf(b, ", %s. to quit", escape_name(escape_key, name));
-	return b->err;
+		snprintf(quit, sizeof(quit), ", %s. to quit", escape_name(escape_key, name));
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		n = snprintf(line, sizeof(line), "%s%s%s%s", forms[i].before, age, forms[i].after,
+		    forms[i].quit);
+		if ((size_t)n <= room(cols))
+			break;
+	}
+	return buf_put(b, line, (size_t)n);
 }
 
 int
@@ -54,9 +77,7 @@ statusline_draw(struct buf *b, const char *text, unsigned cols)
 {
 	size_t n = strlen(text);
 
-	if (cols > 0 && n > cols - 1)
-		n = cols - 1;
-	return buf_printf(b, BEGIN "\033[7m%.*s" END, (int)n, text);
+	return buf_printf(b, BEGIN "\033[7m%.*s" END, (int)(n < room(cols) ? n : room(cols)), text);
 }
 
 int
@@ -77,14 +98,14 @@ static void
 draw(struct statusline *s)
 {
 	uint64_t heard = s->ops->heard(s->arg), now = ev_now(s->ev);
+	unsigned cols = s->ops->cols(s->arg);
 	struct buf text, line;
 
 	buf_init(&text, TEXT_MAX);
 	buf_init(&line, 2 * TEXT_MAX);
-	statusline_text(&text, now > heard ? now - heard : 0, s->escape_key);
+	statusline_text(&text, now > heard ? now - heard : 0, s->escape_key, cols);
 	if (buf_put_u8(&text, 0) == 0 &&
-	    statusline_draw(&line, (const char *)buf_data(&text), s->ops->cols(s->arg)) == 0 &&
-	    put(s, &line))
+	    statusline_draw(&line, (const char *)buf_data(&text), cols) == 0 && put(s, &line))
 		s->drawn = true;
 	buf_free(&text);
 	buf_free(&line);

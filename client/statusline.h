@@ -33,8 +33,9 @@ void statusline_show(struct statusline *s);
 bool statusline_hide(struct statusline *s);
 void statusline_free(struct statusline **s);
 
-/* What is drawn, and what erases it, for tests. text is cut to cols - 1 characters. */
-int statusline_text(struct buf *b, uint64_t silence_ns, int escape_key);
+/* What is drawn, and what erases it, for tests. In a narrow terminal the text says less, and a text that is
+ * still too long is cut to cols - 1 characters (cols 0: no limit). */
+int statusline_text(struct buf *b, uint64_t silence_ns, int escape_key, unsigned cols);
 int statusline_draw(struct buf *b, const char *text, unsigned cols);
 int statusline_erase(struct buf *b);
 

@@ -19,11 +19,23 @@ text(struct vtscan *v, uint8_t c)
 	}
 }
 
+/* Behind ESC and an intermediate: whatever byte comes ends it, so ESC ( P begins no string. */
+static void
+escape_more(struct vtscan *v, uint8_t c)
+{
+	if (c == ESC)
+		v->state = VT_ESCAPE;
+	else if (c == CAN || c == SUB || c >= 0x30)
+		v->state = VT_GROUND;
+}
+
 /* Behind ESC: intermediates (0x20 to 0x2f) go on, one byte says what it is. */
 static void
 escape(struct vtscan *v, uint8_t c)
 {
-	if (c == '[')
+	if (c >= 0x20 && c <= 0x2f)
+		v->state = VT_ESCAPE_MORE;
+	else if (c == '[')
 		v->state = VT_CSI;
 	else if (memchr("]PX^_", c, 5) != NULL)
 		v->state = VT_STRING;
@@ -40,6 +52,9 @@ step(struct vtscan *v, uint8_t c)
 		break;
 	case VT_ESCAPE:
 		escape(v, c);
+		break;
+	case VT_ESCAPE_MORE:
+		escape_more(v, c);
 		break;
 	case VT_CSI:
 		if (c == ESC)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct vtscan {
-	enum { VT_GROUND, VT_ESCAPE, VT_CSI, VT_STRING, VT_STRING_ESCAPE } state;
+	enum { VT_GROUND, VT_ESCAPE, VT_ESCAPE_MORE, VT_CSI, VT_STRING, VT_STRING_ESCAPE } state;
 	unsigned more; /* bytes of a UTF-8 character that are to come */
 };
 

@@ -24,8 +24,8 @@ static void
 test_vtscan(void **state)
 {
 	static const char *const whole[] = {"", "text", "\033[1;31mred", "\033(B", "\033]0;title\a",
-	    "\033]0;title\033\\", "\033Pq#0\033\\x", "\303\244", "\342\202\254", "\033[31\030"};
-	static const char *const cut[] = {"\033", "text\033[", "\033[1;3", "\033(", "\033]0;ti", "\033]0;t\033",
+	    "\033]0;title\033\\", "\033Pq#0\033\\x", "\033(P", "\033#8", "\033(\033[m", "\303\244", "\342\202\254", "\033[31\030"};
+	static const char *const cut[] = {"\033", "text\033[", "\033[1;3", "\033(", "\033(\033", "\033]0;ti", "\033]0;t\033",
 	    "\033P1$r", "\303", "long enough a text \342\202", "\360\237\230"};
 
 	(void)state;
@@ -42,15 +42,47 @@ test_text(void **state)
 
 	(void)state;
 	buf_init(&b, 1000);
-	assert_int_equal(statusline_text(&b, 12 * NS_PER_S, '~'), 0);
-	assert_int_equal(buf_put_u8(&b, 0), 0);
-	assert_string_equal((const char *)buf_data(&b), "qsh: last contact 12 s ago, ~. to quit");
-	buf_free(&b);
-	buf_init(&b, 1000);
 	assert_int_equal(statusline_draw(&b, "0123456789", 6), 0);
 	assert_int_equal(buf_put_u8(&b, 0), 0);
-	assert_non_null(strstr((const char *)buf_data(&b), "01234\033[0m\0338"));
+	assert_non_null(strstr((const char *)buf_data(&b), "\033[7m01234\033[0m\0338"));
 	buf_free(&b);
+	buf_init(&b, 1000);
+	assert_int_equal(statusline_draw(&b, "0123456789", 0), 0);
+	assert_int_equal(buf_put_u8(&b, 0), 0);
+	assert_non_null(strstr((const char *)buf_data(&b), "\033[7m0123456789\033[0m\0338"));
+	buf_free(&b);
+}
+
+/* A narrow terminal is told less, and never half a number. */
+static void
+test_narrow(void **state)
+{
+	static const struct {
+		unsigned cols;
+		int key;
+		const char *text;
+	} rows[] = {
+	    {0, '~', "qsh: last contact 12 s ago, ~. to quit"},
+	    {39, '~', "qsh: last contact 12 s ago, ~. to quit"},
+	    {38, '~', "qsh: last contact 12 s ago"},
+	    {80, -1, "qsh: last contact 12 s ago"},
+	    {27, '~', "qsh: last contact 12 s ago"},
+	    {26, '~', "qsh: silent 12 s"},
+	    {20, '~', "qsh: silent 12 s"},
+	    {17, '~', "qsh: silent 12 s"},
+	    {16, '~', "12 s"},
+	    {1, '~', "12 s"},
+	};
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_init(&b, 1000);
+		assert_int_equal(statusline_text(&b, 12 * NS_PER_S, rows[i].key, rows[i].cols), 0);
+		assert_int_equal(buf_put_u8(&b, 0), 0);
+		assert_string_equal((const char *)buf_data(&b), rows[i].text);
+		buf_free(&b);
+	}
 }
 
 /* A terminal that takes what it is given while nothing else writes. */
@@ -157,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vtscan),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_sleep),
 	};
