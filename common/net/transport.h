@@ -102,6 +102,7 @@ struct tp_conn_ops {
 	/* The peer opened a stream. The layer must call tp_stream_set_ops before it returns, or
 	 * the stream is refused (both directions reset with TP_E_PROTOCOL). */
 	void (*stream_opened)(void *arg, struct tp_stream *s);
+	/* A datagram with n > 0 bytes, gone when this returns. Empty ones, and those of flow 0, are kept back. */
 	void (*datagram)(void *arg, const uint8_t *p, size_t n);
 	/* More streams may be opened (after tp_stream_open had said QERR_AGAIN). */
 	void (*streams_available)(void *arg);
@@ -159,8 +160,8 @@ void tp_conn_set_idle(struct tp_conn *c, uint64_t ns);
 void tp_conn_set_window(struct tp_conn *c, uint64_t bytes);
 /* Lets the peer open up to this many streams at a time of each kind. */
 void tp_conn_set_max_streams(struct tp_conn *c, uint64_t bidi, uint64_t uni);
-/* Sends an unreliable datagram. It begins with the number of a flow, a varint; 0 is the transport's own
- * (QERR_INVAL). QERR_TOOBIG where it exceeds the path, QERR_AGAIN where the
+/* Sends an unreliable datagram. It begins with the number of a flow, a varint; 0 is the transport's own,
+ * and an empty one names none (QERR_INVAL). QERR_TOOBIG where it exceeds the path, QERR_AGAIN where the
  * queue is full (it is dropped), QERR_UNSUPPORTED. */
 int tp_conn_datagram(struct tp_conn *c, const void *p, size_t n);
 size_t tp_conn_datagram_max(const struct tp_conn *c);

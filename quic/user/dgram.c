@@ -50,7 +50,7 @@ tp_conn_datagram(struct tp_conn *c, const void *p, size_t n)
 		return QERR_UNSUPPORTED;
 	if (n > max)
 		return QERR_TOOBIG;
-	if (redun_is(p, n))
+	if (n == 0 || redun_is(p, n))
 		return QERR_INVAL;
 	if (c->dgrams == NULL) {
 		c->dgrams = malloc(QDGRAM_SLOTS * sizeof(*c->dgrams));

@@ -105,7 +105,7 @@ write_dgram(struct tp_conn *c, struct fill *f)
 	v.base = d->c->p;
 	v.len = d->n;
 	n = ngtcp2_conn_writev_datagram(c->ng, &f->ps.path, &f->pi, f->dest, f->destlen, &accepted,
-	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &v, d->n > 0, f->ts); /* no empty pieces */
+	    NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &v, 1, f->ts);
 	f->took |= accepted != 0;
 	if (accepted || n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE)
 		qdgram_pop(c);

@@ -360,6 +360,28 @@ test_malformed(void **state)
 	}
 }
 
+/* What names no flow is for nobody: neither for the layer above nor a mistake. */
+static void
+test_empty(void **state)
+{
+	static const char *const empty[] = {"\x30", "\x31\x00", "\x31\x00\x01\x31\x00"};
+	static const size_t len[] = {1, 2, 5};
+	struct app *a = app_new(true);
+	struct buf b;
+
+	(void)state;
+	stream(a, 0, "ab", false);
+	for (size_t i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+		buf_init(&b, 64);
+		buf_put(&b, empty[i], len[i]);
+		deliver(a, &b);
+		expect(a, "ab");
+	}
+	repeat(a, ID, 2, "cd");
+	expect(a, "abcd");
+	app_free(a);
+}
+
 int
 main(void)
 {
@@ -372,6 +394,7 @@ main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_final_size),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

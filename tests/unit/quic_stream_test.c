@@ -626,10 +626,12 @@ test_datagrams(void **state)
 	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.cl), pattern + 1, 100), QERR_AGAIN);
 	simpair_run(&p, NS_PER_S);
 	assert_int_equal(p.sv.dgrams, 1 + i);
-	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.sv), "", 0), 0);
+	/* The other way too, and none without a flow's number. */
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.sv), "", 0), QERR_INVAL);
+	assert_int_equal(tp_conn_datagram(simpeer_conn(&p.sv), "x", 1), 0);
 	simpair_run(&p, NS_PER_S);
 	assert_int_equal(p.cl.dgrams, 1);
-	assert_int_equal(p.cl.dgram_n, 0);
+	assert_int_equal(p.cl.dgram_n, 1);
 	simpair_free(&p);
 }
 
