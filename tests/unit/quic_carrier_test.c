@@ -17,6 +17,7 @@
 #include "common/base/err.h"
 #include "common/base/fd.h"
 #include "quic/quic.h"
+#include "quic/user/conn_int.h"
 #include "quic/user/strio_int.h"
 #include "tests/unit/loop.h"
 
@@ -195,6 +196,24 @@ a_refusal(void **state)
 	assert_int_equal(qframe_rx_next(rx, &p, &n), QERR_PROTO);
 	assert_true(qframe_rx_refused(rx, text, sizeof(text)));
 	assert_string_equal(text, "too many");
+	qframe_rx_free(&rx);
+}
+
+/* What comes behind a greeting is no refusal, whatever it looks like. */
+static void
+a_refusal_too_late(void **state)
+{
+	struct qframe_rx *rx;
+	char text[256];
+	const uint8_t *p;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(qframe_rx_new(&rx), 0);
+	feed(rx, QFRAME_HELLO "QSHF/1 too many\r\n", QFRAME_HELLO_LEN + 17);
+	assert_int_equal(qframe_rx_next(rx, &p, &n), 0);
+	assert_true(qframe_rx_greeted(rx));
+	assert_false(qframe_rx_refused(rx, text, sizeof(text)));
 	qframe_rx_free(&rx);
 }
 
@@ -494,6 +513,9 @@ urgent_data_overtakes(void **state)
 	assert_true(loop_until(w->ev, urgent_is_there, w));
 	assert_int_equal(w->sv.urgent, 3);
 	assert_true(w->sv.urgent_at - before <= 4 * STRIO_PACKET);
+	/* It has left, and is not to be repeated: nothing of it is lost. */
+	assert_int_equal(s->out.newest, 0);
+	assert_null(s->rlink);
 }
 
 /* The other side reads what was written last although it has sent what nobody has read. */
@@ -603,6 +625,7 @@ main(void)
 		cmocka_unit_test(strangers_are_named),
 		cmocka_unit_test(a_line_that_does_not_end),
 		cmocka_unit_test(a_refusal),
+		cmocka_unit_test(a_refusal_too_late),
 		cmocka_unit_test(the_last_word_arrives),
 		CONN(data_both_ways),
 		CONN(urgent_data_overtakes),

@@ -187,6 +187,7 @@ static void
 test_early(void **state)
 {
 	struct app *a = app_new(true);
+	struct tp_stats st;
 	uint64_t limit;
 
 	(void)state;
@@ -206,6 +207,8 @@ test_early(void **state)
 	assert_int_equal(a->r.c->rx_limit, limit + 6);
 	repeat(a, ID, 8, "more");
 	expect(a, "abcdefgh");
+	tp_conn_stats(a->r.c, &st);
+	assert_int_equal(st.repeats_used, 4);
 	app_free(a);
 }
 
@@ -227,6 +230,21 @@ test_ignored(void **state)
 	repeat(a, ID, 2, "c");
 	stream(a, 2, "c", false);
 	expect(a, "abcd");
+	app_free(a);
+}
+
+/* A stream that only we write to brings nothing. */
+static void
+test_ours(void **state)
+{
+	struct app *a = app_new(true);
+	struct tp_stream *s;
+
+	(void)state;
+	assert_int_equal(tp_stream_open(a->r.c, true, &stream_ops, a, TP_PRIO_INTERACTIVE, &s), 0);
+	assert_int_equal(tp_stream_id(s), 3);
+	repeat(a, 3, 0, "d");
+	expect(a, "");
 	app_free(a);
 }
 
@@ -264,6 +282,8 @@ test_credit(void **state)
 	expect(a, "abcde");
 	repeat(a, ID, 5, "fg");
 	expect(a, "abcdefg");
+	repeat(a, ID, 7, "h"); /* what came early has used it up */
+	expect(a, "abcdefg");
 	app_free(a);
 }
 
@@ -281,6 +301,7 @@ test_held(void **state)
 	repeat(a, ID, 2, "cd");
 	stream(a, 2, "cdef", true);
 	assert_int_equal(a->r.c->rx_limit, limit);
+	repeat(a, ID, 6, "gh"); /* there is nothing behind the end */
 	a->hold = false;
 	tp_stream_resume(a->s);
 	repeat(a, ID, 0, "x");
@@ -388,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_ignored),
+		cmocka_unit_test(test_ours),
 		cmocka_unit_test(test_not_let_in),
 		cmocka_unit_test(test_credit),
 		cmocka_unit_test(test_held),

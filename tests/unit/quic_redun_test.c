@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "quic/user/conn_int.h"
 #include "tests/sim/simlogin.h"
 
 /* 29 % of the packets lost each way, 100 ms round trip: without help p99 is over a second. */
@@ -131,6 +132,64 @@ test_budget(void **state)
 	simlogin_free(l);
 }
 
+/* So much output at once is repeated, and more is not. */
+static void
+test_range(void **state)
+{
+	static const uint8_t text[8193];
+	static const struct {
+		size_t n;
+		bool repeated;
+	} rows[] = {{8192, true}, {8193, false}};
+	struct simlogin *l;
+	struct tp_stats before, after;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
+		tp_conn_stats(simpeer_conn(&l->p.sv), &before);
+		assert_int_equal(tp_stream_write(l->out->s, text, rows[i].n), rows[i].n);
+		simpair_run(&l->p, 95 * NS_PER_MS); /* nothing is acknowledged yet */
+		tp_conn_stats(simpeer_conn(&l->p.sv), &after);
+		print_message("%d repeats\n", (int)(after.repeats - before.repeats));
+		assert_int_equal(after.repeats > before.repeats, rows[i].repeated);
+		simlogin_free(l);
+	}
+}
+
+/* Acknowledgements of repeats count as far as they reach, in any order; not those that nobody remembers. */
+static void
+test_acknowledged(void **state)
+{
+	struct simlogin *l = simlogin_new(1, 50 * NS_PER_MS, TP_CC_BBR);
+	struct tp_conn *c = simpeer_conn(&l->p.cl);
+	struct tp_stream *s = l->in->s;
+	uint64_t first, last, begin;
+
+	(void)state;
+	l->p.net.link[SIM_SERVER].down = true;
+	begin = s->tx.sent;
+	simlogin_press(l);
+	simpair_run(&l->p, 15 * NS_PER_MS);
+	first = c->redun_seq;
+	simlogin_press(l);
+	simpair_run(&l->p, 15 * NS_PER_MS);
+	last = c->redun_seq;
+	assert_true(first > 0 && last > first);
+	assert_int_equal(s->tx.sent, begin + 2);
+	qredun_dgram_acked(c, last + QREDUN_RECS);
+	assert_true(s->out.acked <= begin);
+	qredun_dgram_acked(c, last);
+	assert_int_equal(s->out.acked, begin + 2);
+	assert_int_equal(qredun_expiry(c), REDUN_NEVER);
+	qredun_dgram_acked(c, first);
+	assert_int_equal(s->out.acked, begin + 2);
+	l->p.net.link[SIM_SERVER].down = false;
+	simlogin_finish(l);
+	simlogin_free(l);
+}
+
 int
 main(void)
 {
@@ -140,6 +199,8 @@ main(void)
 		cmocka_unit_test(test_schedule),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
