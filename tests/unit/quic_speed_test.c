@@ -199,6 +199,7 @@ test_rest(void **state)
 	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &st), 0);
 	for (round = 0; round < 2; round++) {
 		push_all(&p, st, sizeof(pattern));
+		simpair_run(&p, 300 * NS_PER_MS); /* all is acknowledged, and it is not quiet for long yet */
 		assert_true(memory_of(&p.cl) >= 2 * QTX_BUF);
 		simpair_run(&p, 5 * NS_PER_S);
 		assert_int_equal(memory_of(&p.cl), 0);
