@@ -1294,6 +1294,7 @@ test_register_early(void **state)
 	up(w);
 	int fd = named_socket(w);
 	peer_send(&w->net, MN_LISTENER_GONE, NULL, NULL, 0);
+	assert_int_not_equal(ipc_fd_wait(fd, POLLIN, clock_mono() + NS_PER_S / 5), 0);
 	validate(w);
 	expect_register(w, fd, &p, false, true);
 	give_listener(w, &p);

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,30 @@
 #include "common/base/log.h"
 
 static char path[64];
+
+/* ---- between the program and the kernel ---- */
+
+static bool somebody_else, full_disk;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+uid_t
+__wrap_geteuid(void)
+{
+	return __real_geteuid() + (somebody_else ? 1 : 0);
+}
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+	if (!full_disk)
+		return __real_rename(from, to);
+	errno = ENOSPC;
+	return -1;
+}
 
 static int
 set_up(void **state)
@@ -182,12 +208,61 @@ strange_files(void **state)
 	tokens_free(&t);
 }
 
+/* A file of another user's is not read. */
+static void
+not_ours(void **state)
+{
+	struct tp_path a = between("192.0.2.1", "198.51.100.1", 22);
+
+	keep(*state, a, "one");
+	somebody_else = true;
+	assert_string_equal(take(*state, a), "");
+	somebody_else = false;
+	assert_string_equal(take(*state, a), "one");
+}
+
+/* A token that cannot be taken out of the file is not shown: it would be once more. Nothing is left beside it. */
+static void
+not_saved(void **state)
+{
+	struct tp_path a = between("192.0.2.1", "198.51.100.1", 22);
+	char beside[sizeof(path) + 2];
+	glob_t g;
+
+	keep(*state, a, "one");
+	full_disk = true;
+	assert_string_equal(take(*state, a), "");
+	keep(*state, a, "two");
+	full_disk = false;
+	snprintf(beside, sizeof(beside), "%s.*", path);
+	assert_int_equal(glob(beside, 0, NULL, &g), GLOB_NOMATCH);
+	assert_string_equal(take(*state, a), "one");
+	assert_string_equal(take(*state, a), "");
+}
+
+/* A line that is longer than any of ours does not stay in the file for ever. */
+static void
+too_long(void **state)
+{
+	static char text[4 * QUIC_ADDR_TOKEN_MAX + 1024];
+	int n = snprintf(text, sizeof(text), "198.51.100.9 22 192.0.2.1 %llu ",
+	    (unsigned long long)time(NULL));
+
+	memset(text + n, 'a', sizeof(text) - 2 - (size_t)n);
+	text[sizeof(text) - 2] = '\n';
+	write_file(text, 0600);
+	keep(*state, between("192.0.2.1", "198.51.100.1", 22), "one");
+	assert_int_equal(count_lines(), 1);
+	assert_string_equal(take(*state, between("192.0.2.1", "198.51.100.1", 22)), "one");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(shown_once), T(shown_to_whom_they_are_of), T(not_too_many), T(strange_files),
+		T(not_ours), T(not_saved), T(too_long),
 	};
 
 	log_init("test", LOG_L_QUIET);

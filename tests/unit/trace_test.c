@@ -1,5 +1,6 @@
 /* Records of connections: the keys open the packets, the events are there, and nothing that goes wrong with a
  * file touches the connection. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,33 @@
 
 static char dir[] = "/tmp/qsh-trace-test-XXXXXX";
 static unsigned lines; /* logged */
+
+/* ---- a disk that is slow, and signals ---- */
+
+static uint64_t ahead, write_takes; /* ns */
+static bool interrupt;
+
+uint64_t __real_clock_mono(void);
+uint64_t __wrap_clock_mono(void);
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+
+uint64_t
+__wrap_clock_mono(void)
+{
+	return __real_clock_mono() + ahead;
+}
+
+ssize_t
+__wrap_write(int fd, const void *p, size_t n)
+{
+	ahead += write_takes;
+	if (!interrupt)
+		return __real_write(fd, p, n);
+	interrupt = false;
+	errno = EINTR;
+	return -1;
+}
 
 static void
 count_line(void *arg, enum log_level level, const char *line)
@@ -270,6 +298,64 @@ test_bounded(void **state)
 	unlink(in_dir("long"));
 }
 
+/* A disk that stops the connection for seconds at each write does so once. */
+static void
+test_slow(void **state)
+{
+	static const uint8_t r[1000];
+	struct quic_trace *t;
+
+	(void)state;
+	lines = 0;
+	assert_int_equal(quic_trace_new(&t, -1, fresh("slow"), NULL), 0);
+	quic_trace_qlog(t, r, 1000, 10 * NS_PER_S);
+	assert_true(quic_trace_begin(t, r, 8, false));
+	write_takes = 3 * NS_PER_S;
+	quic_trace_qlog(t, r, 1000, 11 * NS_PER_S);
+	write_takes = 0;
+	assert_int_equal(lines, 1);
+	assert_false(quic_trace_begin(t, r, 8, false));
+	quic_trace_qlog(t, r, 1000, 12 * NS_PER_S);
+	quic_trace_free(&t);
+	assert_int_equal(size_of("slow"), 2000);
+}
+
+/* A signal costs nothing. */
+static void
+test_interrupted(void **state)
+{
+	static const uint8_t r[1000];
+	struct quic_trace *t;
+
+	(void)state;
+	lines = 0;
+	assert_int_equal(quic_trace_new(&t, -1, fresh("signal"), NULL), 0);
+	interrupt = true;
+	quic_trace_qlog(t, r, 1000, 10 * NS_PER_S);
+	assert_false(interrupt);
+	assert_int_equal(size_of("signal"), 0);
+	quic_trace_qlog(t, r, 1000, 10 * NS_PER_S);
+	assert_int_equal(size_of("signal"), 2000);
+	assert_int_equal(lines, 0);
+	quic_trace_free(&t);
+}
+
+/* Secrets are as long as hashes; what is longer is none. */
+static void
+test_long_secret(void **state)
+{
+	static const uint8_t secret[65];
+	struct quic_trace *t;
+
+	(void)state;
+	assert_int_equal(quic_trace_new(&t, fresh("secrets"), -1, NULL), 0);
+	quic_trace_key(t, "LABEL", secret, secret, 65);
+	assert_int_equal(size_of("secrets"), 0);
+	quic_trace_key(t, "LABEL", secret, secret, 64);
+	assert_int_equal(size_of("secrets"), 6 + 65 + 129);
+	quic_trace_free(&t);
+}
+
 /* A file that takes nothing: told once, and the connection lives. */
 static void
 test_full(void **state)
@@ -361,6 +447,9 @@ main(void)
 		cmocka_unit_test(test_qlog),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_long_secret),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_key_files),
 		cmocka_unit_test(test_qlog_files),
