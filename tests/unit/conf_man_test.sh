@@ -1,6 +1,7 @@
 #!/bin/sh
 # Compares the manuals with the tables of options: every keyword is described, in the part that fits
-# what is done with it, with its default; no other keyword is.
+# what is done with it, with its default, and marked where OpenSSH has none of that name; no other keyword is.
+# The list of those that may not stand in a Match block is complete.
 set -u
 show=${CONF_SHOW:-tests/unit/conf_show}
 top=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
@@ -28,6 +29,37 @@ defaults()
 	/^\.It Cm / { k = $3; d = "" ; next }
 	/^(The default is|By default it is)$/ || / The default is$/ { want = 1; next }
 	want { sub(/^\.(Cm|Pa) /, ""); sub(/ [.:,]$/, ""); print k "\t" $0; want = 0 }' "$1"
+}
+
+# same WHAT: the lists of what is said and what is meant are one
+same()
+{
+	comm -3 "$tmp/said" "$tmp/meant" > "$tmp/differ"
+	if [ -s "$tmp/differ" ]; then
+		echo "$1, but not by both of manual and table:" $(cat "$tmp/differ") >&2
+		status=1
+	fi
+}
+
+# marks SIDE MANUAL NAME: the keywords that NAME does not have say so
+marks()
+{
+	awk -v mark=".Pq not of $3" '
+	/^\.It Cm / { k = $3; next }
+	$0 == mark && k != "" { print k }
+	{ k = "" }' "$top/man/$2" | sort > "$tmp/said"
+	"$show" options "$1" | awk -F '\t' '$2 == "done" && $5 == "ours" { print $1 }' | sort > "$tmp/meant"
+	same "$2: not of $3"
+}
+
+# nomatch: those that may not stand in a Match block are listed
+nomatch()
+{
+	awk '/stand in a block:$/ { on = 1; next }
+	on && /^\.It / { exit }
+	on && /^\.Cm / { print $2 }' "$top/man/qshd_config.5" | sort > "$tmp/said"
+	"$show" options server | awk -F '\t' '$2 == "done" && $6 != "match" { print $1 }' | sort > "$tmp/meant"
+	same "qshd_config.5: not in a Match block"
 }
 
 # page SIDE MANUAL
@@ -96,6 +128,9 @@ installed()
 
 page client qsh_config.5
 page server qshd_config.5
+marks client qsh_config.5 ssh
+marks server qshd_config.5 sshd
+nomatch
 installed client ssh_config
 installed server sshd_config
 exit $status

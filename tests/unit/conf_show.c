@@ -1,6 +1,7 @@
 /* Shows what configurations say, and the tables of options, for tests:
  *   conf_show options client|server
- *       every keyword: name, what is done with it, default, reason; tabs between
+ *       every keyword: name, what is done with it, default, reason, whether OpenSSH has it ("theirs", "ours"),
+ *       whether it may stand in a Match block ("match", "-"); tabs between
  *   conf_show server FILE [user=U] [group=G]... [host=H] [addr=A] [laddr=A] [lport=P] [-o K=V]...
  *   conf_show client FILE HOST [-o K=V]... */
 #include <stdio.h>
@@ -20,9 +21,11 @@ options(const struct conf_table *t)
 	size_t i;
 
 	for (i = 0; i < t->n; i++)
-		printf("%s\t%s\t%s\t%s\n", t->opts[i].name, what[t->opts[i].what],
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", t->opts[i].name, what[t->opts[i].what],
 		    t->opts[i].def != NULL ? t->opts[i].def : "-",
-		    t->opts[i].note != NULL ? t->opts[i].note : "-");
+		    t->opts[i].note != NULL ? t->opts[i].note : "-",
+		    t->opts[i].flags & CONF_F_OURS ? "ours" : "theirs",
+		    t->opts[i].flags & CONF_F_MATCH ? "match" : "-");
 	return 0;
 }
 
