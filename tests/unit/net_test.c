@@ -688,6 +688,31 @@ idle_by_more_than_its_type(void **state)
 	}
 }
 
+/* A subsystem is known by its name. */
+static void
+idle_subsystem(void **state)
+{
+	char a[] = "session:subsystem:other=none", b[] = "session:subsystem:sftp=1", *v[] = {a, b}, name[] = "sftp";
+	struct wire_start start = {.kind = WIRE_START_SUBSYSTEM, .command = name};
+	struct world *w = *state;
+	struct wstream *s;
+	struct child c;
+	struct buf body;
+
+	w->limits.channel_timeouts = (struct strlist){v, 2};
+	s = login(w);
+	buf_init(&body, 100);
+	assert_int_equal(wire_put_start(&body, &start), 0);
+	world_msg(s, WIRE_START, &body);
+	world_run(w);
+	assert_int_equal(w->seen[NB_START].count, 1);
+	c = start_pipes(w, s->id);
+	assert_true(loop_until(w->ev, is_closed, w));
+	expect_close(w, TP_E_TIMEOUT, "the session was idle for too long");
+	close_child(&c);
+	w->limits.channel_timeouts = (struct strlist){0};
+}
+
 static bool
 is_session_ended(void *arg)
 {
@@ -726,6 +751,7 @@ activity_is_noted(void **state)
 	struct child c;
 
 	in = world_input(w, running(w, &c)->id);
+	world_run(w); /* that it begins is activity, too */
 	session = w->net->sessions;
 	session_note_activity(session);
 	before = session->active;
@@ -1556,7 +1582,7 @@ main(void)
 		T(listener_dies),
 		T(one_flight_runs_a_command),
 		T(server_ends_when_unused), T(unused_from_the_start), T(idle_channel),
-		T(idle_by_more_than_its_type), T(idle_beside_another), T(activity_is_noted),
+		T(idle_by_more_than_its_type), T(idle_subsystem), T(idle_beside_another), T(activity_is_noted),
 		T(exit_by_signal),
 		T(pty_says_all_before_the_status),
 		T(status_waits_for_the_pty),

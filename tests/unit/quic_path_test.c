@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "quic/user/conn_int.h"
 #include "tests/sim/simpeer.h"
 
 #define DAY (UINT64_C(86400) * NS_PER_S)
@@ -354,6 +355,132 @@ test_black_hole(void **state)
 	simpair_free(&p);
 }
 
+/* Wakes it again and again. */
+static void
+stir(struct simpair *p, struct tp_conn *c, bool muted)
+{
+	int i;
+
+	for (i = 0; i < 50; i++) {
+		qconn_mute(c, muted);
+		simpair_run(p, 100 * NS_PER_MS);
+	}
+}
+
+/* With no link that leads anywhere, nothing is repeated, whatever else wakes the connection. */
+static void
+test_muted(void **state)
+{
+	struct simstream *up;
+	struct tp_conn *c;
+	struct simpair p;
+	uint64_t sent;
+
+	(void)state;
+	simpair_init(&p, 70);
+	start(&p);
+	c = simpeer_conn(&p.cl);
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &up), 0);
+	p.net.link[SIM_SERVER].down = true;
+	assert_int_equal(tp_stream_write(up->s, pattern, 10), 10);
+	simpair_run(&p, 5 * NS_PER_MS);
+	sent = p.net.end[SIM_CLIENT].sent;
+	stir(&p, c, true);
+	assert_int_equal(p.net.end[SIM_CLIENT].sent, sent);
+	p.net.link[SIM_SERVER].down = false;
+	qconn_mute(c, false);
+	simpair_run(&p, NS_PER_S);
+	assert_true(p.net.end[SIM_CLIENT].sent > sent);
+	assert_int_equal(up->acked, 0);
+	assert_int_equal(up->s->tx.acked, 10);
+	simpair_free(&p);
+}
+
+/* Nor does time count while a byte stream takes nothing: what has left is not lost. */
+static void
+test_full_byte_stream(void **state)
+{
+	const struct qconn_host *host;
+	struct qconn_host carrier;
+	struct simstream *up;
+	struct tp_conn *c;
+	struct simpair p;
+	uint64_t expiry;
+
+	(void)state;
+	simpair_init(&p, 71);
+	start(&p);
+	c = simpeer_conn(&p.cl);
+	host = c->host;
+	carrier = *host;
+	carrier.packet = 1200;
+	c->host = &carrier;
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &up), 0);
+	simnet_set_full(&p.net, SIM_CLIENT, true);
+	assert_int_equal(tp_stream_write(up->s, pattern, 10), 10);
+	simpair_run(&p, NS_PER_MS);
+	assert_true(c->is_held);
+	expiry = ngtcp2_conn_get_expiry(c->ng);
+	stir(&p, c, false);
+	assert_true(ngtcp2_conn_get_expiry(c->ng) <= expiry); /* it did not expire, and waits for no longer */
+	simnet_set_full(&p.net, SIM_CLIENT, false);
+	simpair_run(&p, NS_PER_S);
+	assert_int_equal(up->s->tx.acked, 10);
+	c->host = host;
+	simpair_free(&p);
+}
+
+struct kept { /* datagrams to the client */
+	size_t n, len[16];
+	uint8_t p[16][1500];
+};
+
+static bool
+keep(void *arg, int from, uint8_t *p, size_t *n)
+{
+	struct kept *k = arg;
+
+	if (from != SIM_SERVER)
+		return true;
+	assert_true(k->n < 16 && *n <= sizeof(k->p[0]));
+	memcpy(k->p[k->n], p, *n);
+	k->len[k->n++] = *n;
+	return false;
+}
+
+/* A path's challenge that a probe answers before anything else leaves: ngtcp2 arms no timer for that packet. */
+static void
+test_answer_in_probe(void **state)
+{
+	struct tp_path path;
+	static struct kept k;
+	struct tp_conn *c;
+	struct simpair p;
+	size_t i;
+
+	(void)state;
+	simpair_init(&p, 72);
+	start(&p);
+	c = simpeer_conn(&p.cl);
+	p.net.tap = keep;
+	p.net.tap_arg = &k;
+	simnet_rebind(&p.net, false);
+	assert_int_equal(tp_conn_datagram(c, pattern + 1, 100), 0);
+	simpair_run(&p, 15 * NS_PER_MS);
+	assert_true(k.n > 0);
+	p.net.tap = NULL;
+	qconn_path(c, &path);
+	for (i = 0; i < k.n; i++)
+		assert_int_equal(qconn_input(c, &path, 0, k.p[i], k.len[i], simnet_now(&p.net)), 0);
+	assert_false(c->owed);
+	assert_int_equal(qconn_probe(c, simnet_now(&p.net)), 0);
+	assert_true(c->owed);
+	simpair_run(&p, NS_PER_S);
+	assert_false(c->owed);
+	assert_int_equal(p.sv.moved, 1);
+	simpair_free(&p);
+}
+
 int
 main(void)
 {
@@ -367,6 +494,9 @@ main(void)
 		cmocka_unit_test(test_outage_heard),
 		cmocka_unit_test(test_connection_ids),
 		cmocka_unit_test(test_owns),
+		cmocka_unit_test(test_muted),
+		cmocka_unit_test(test_full_byte_stream),
+		cmocka_unit_test(test_answer_in_probe),
 	};
 	size_t i;
 

@@ -212,6 +212,53 @@ test_rest(void **state)
 	simpair_free(&p);
 }
 
+static unsigned rested;
+
+static void
+count_rest(void *arg)
+{
+	(void)arg;
+	rested++;
+}
+
+/* The carrier gives back its own memory, too; but what it did not take yet stays where it is. */
+static void
+test_rest_held(void **state)
+{
+	const struct qconn_host *host;
+	struct qconn_host counting;
+	struct simstream *st;
+	struct tp_conn *c;
+	struct simpair p;
+
+	(void)state;
+	simpair_init(&p, 5);
+	start(&p);
+	c = simpeer_conn(&p.cl);
+	host = c->host;
+	counting = *host;
+	counting.rest = count_rest;
+	c->host = &counting;
+	rested = 0;
+	assert_int_equal(simpeer_open(&p.cl, true, TP_PRIO_BULK, &st), 0);
+	push_all(&p, st, 200 * KIB);
+	simpair_run(&p, 300 * NS_PER_MS);
+	assert_int_not_equal(c->rest_at, 0);
+	simnet_set_full(&p.net, SIM_CLIENT, true);
+	assert_int_equal(push(st, 200 * KIB, 8 * KIB), 8 * KIB);
+	simpair_run(&p, 5 * NS_PER_S);
+	assert_true(c->is_held);
+	assert_int_equal(c->rest_at, 0);
+	assert_int_equal(rested, 1);
+	assert_non_null(c->txbuf);
+	simnet_set_full(&p.net, SIM_CLIENT, false);
+	simpair_run(&p, 5 * NS_PER_S);
+	assert_int_equal(simpeer_find(&p.sv, st->id)->n, 208 * KIB);
+	assert_memory_equal(simpeer_find(&p.sv, st->id)->data, pattern, 208 * KIB);
+	c->host = host;
+	simpair_free(&p);
+}
+
 int
 main(void)
 {
@@ -220,6 +267,7 @@ main(void)
 		cmocka_unit_test(test_gather_reset),
 		cmocka_unit_test(test_gather_held),
 		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_held),
 	};
 	size_t i;
 
