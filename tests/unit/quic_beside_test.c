@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/base/clock.h"
+#include "quic/user/conn_int.h"
 #include "tests/sim/simlogin.h"
 
 #define RATE  12500000 /* bytes a second: 100 Mbit/s */
@@ -126,12 +127,102 @@ test_queue_of_others(void **state)
 	simlogin_free(d.l);
 }
 
+/* ---- the rule alone: a connection that is only its clock ---- */
+
+#define BASE (50 * NS_PER_MS)
+
+/* Somebody types, and bulk fills what it may for so long, behind this round trip. What bulk may have in flight then. */
+static uint64_t
+hold(struct tp_conn *c, ngtcp2_conn_info *ci, uint64_t rtt, uint64_t ns)
+{
+	uint64_t t, room;
+
+	ci->latest_rtt = ci->smoothed_rtt = rtt;
+	for (t = 0; t < ns; t += NS_PER_MS) {
+		c->now += NS_PER_MS;
+		qyield_typed(c);
+		room = qyield_room(c, ci);
+		if (room == 0 && ci->bytes_in_flight > c->yield.cap)
+			ci->bytes_in_flight = c->yield.cap; /* the rest is acknowledged meanwhile */
+		else if (room != UINT64_MAX)
+			ci->bytes_in_flight += room;
+	}
+	return c->yield.cap != 0 ? c->yield.cap : UINT64_MAX;
+}
+
+static void
+rule_new(struct tp_conn **c, ngtcp2_conn_info *ci, uint64_t in_flight)
+{
+	*c = calloc(1, sizeof(**c));
+	assert_non_null(*c);
+	(*c)->now = SIM_START;
+	memset(ci, 0, sizeof(*ci));
+	ci->min_rtt = BASE;
+	ci->cwnd = ci->bytes_in_flight = in_flight;
+}
+
+/* Three cuts that shorten nothing are enough: bulk is not starved for a queue of others'. */
+static void
+test_in_vain(void **state)
+{
+	ngtcp2_conn_info ci;
+	struct tp_conn *c;
+	uint64_t least = UINT64_MAX, may;
+	unsigned i;
+
+	(void)state;
+	rule_new(&c, &ci, 4000000);
+	for (i = 0; i < 2000; i++) { /* 20 seconds */
+		may = hold(c, &ci, 3 * BASE, 10 * NS_PER_MS);
+		if (may < least)
+			least = may;
+	}
+	assert_in_range(least, 300000, 1000000);
+	assert_int_equal(may, UINT64_MAX);
+	free(c);
+}
+
+/* So little fills no queue. */
+static void
+test_floor(void **state)
+{
+	ngtcp2_conn_info ci;
+	struct tp_conn *c;
+
+	(void)state;
+	rule_new(&c, &ci, 30000);
+	assert_int_equal(hold(c, &ci, 10 * BASE, 12 * BASE), 16 * 1200);
+	free(c);
+}
+
+/* Where congestion control permits much less anyway there is nothing to hold back. */
+static void
+test_let_go(void **state)
+{
+	ngtcp2_conn_info ci;
+	struct tp_conn *c;
+	uint64_t cap;
+
+	(void)state;
+	rule_new(&c, &ci, 400000);
+	cap = hold(c, &ci, 3 * BASE, 4 * BASE);
+	assert_in_range(cap, 150000, 200000);
+	ci.cwnd = cap;
+	assert_in_range(hold(c, &ci, BASE, 9 * BASE), cap + 1, 2 * cap);
+	ci.cwnd = cap / 4;
+	assert_int_equal(hold(c, &ci, BASE, 9 * BASE), UINT64_MAX);
+	free(c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_echo_beside_bulk),
 		cmocka_unit_test(test_queue_of_others),
+		cmocka_unit_test(test_in_vain),
+		cmocka_unit_test(test_floor),
+		cmocka_unit_test(test_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
