@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,12 +271,45 @@ refusals(void **state)
 	assert_int_equal(w->adopted + w->authed + w->gone, 0);
 }
 
+/* Who comes and says nothing takes a place, and there are so many of these; the next ones wait for one. */
+static void
+silent(void **state)
+{
+	enum { PLACES = 256, COME = PLACES + 10 };
+	struct world *w = *state;
+	struct rlimit files;
+	int fd[COME], i;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_cur < 3 * COME)
+		skip();
+	adopters_open(w->a, true);
+	for (i = 0; i < COME; i++) {
+		fd[i] = regsock_connect(w->dir, 22);
+		assert_true(fd[i] >= 0);
+		if (i % 10 == 0 && i < PLACES)
+			rounds(w);
+	}
+	come(w);
+	say(w, SMSG_LN_VERSION, true);
+	rounds(w);
+	rounds(w);
+	assert_int_equal(w->adopted, 0);
+	for (i = 0; i < COME; i++)
+		fd_close(&fd[i]);
+	for (i = 0; i < 5000 && w->adopted == 0; i++)
+		rounds(w);
+	assert_int_equal(w->adopted, 1);
+	peer_expect(&w->p, SM_LISTENER, 1, 0);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(names), T(taken_over), T(before_the_user_is_known), T(refusals),
+		T(silent),
 	};
 
 	log_init("test", LOG_L_QUIET);
