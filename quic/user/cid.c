@@ -9,8 +9,10 @@
 void
 qcid_add_ours(struct tp_conn *c, const ngtcp2_cid *cid)
 {
-	if (c->nours < QCID_OURS)
-		c->ours[c->nours++] = *cid;
+	if (c->nours == QCID_OURS)
+		return;
+	c->used[c->nours] = false;
+	c->ours[c->nours++] = *cid;
 }
 
 void
@@ -21,6 +23,7 @@ qcid_removed(struct tp_conn *c, const ngtcp2_cid *cid)
 	for (i = 0; i < c->nours; i++) {
 		if (ngtcp2_cid_eq(&c->ours[i], cid)) {
 			c->ours[i] = c->ours[--c->nours];
+			c->used[i] = c->used[c->nours];
 			return;
 		}
 	}
@@ -79,16 +82,46 @@ qconn_ask_cids(struct tp_conn *c)
 	qc_wake(c);
 }
 
-static bool
-is_ours(const struct tp_conn *c, const uint8_t *id, size_t len)
+static unsigned
+find_ours(const struct tp_conn *c, const uint8_t *id, size_t len)
 {
 	unsigned i;
 
 	for (i = 0; i < c->nours; i++) {
 		if (c->ours[i].datalen == len && memcmp(c->ours[i].data, id, len) == 0)
-			return true;
+			break;
 	}
-	return false;
+	return i;
+}
+
+static bool
+is_ours(const struct tp_conn *c, const uint8_t *id, size_t len)
+{
+	return find_ours(c, id, len) < c->nours;
+}
+
+/* Moves are made with short headers: the connection ID comes at once. */
+static unsigned
+find_short(const struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	return n > c->cidlen && (p[0] & 0x80) == 0 ? find_ours(c, p + 1, c->cidlen) : c->nours;
+}
+
+bool
+qcid_fresh(const struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	unsigned i = find_short(c, p, n);
+
+	return i < c->nours && !c->used[i];
+}
+
+void
+qcid_use(struct tp_conn *c, const uint8_t *p, size_t n)
+{
+	unsigned i = find_short(c, p, n);
+
+	if (i < c->nours)
+		c->used[i] = true;
 }
 
 static bool

@@ -149,6 +149,7 @@ struct tp_conn {
 	bool pending;              /* a server's ngtcp2 sends to the one below, which is not validated yet */
 	struct tp_path pending_path;
 	uint64_t pending_rx, pending_tx;
+	uint64_t hold;             /* of a server: until then the client's moves wait, qpath_hold */
 	struct qname names[QNAMES];/* of a server, ... */
 	struct addr own;           /* ... and what its own address is called in them */
 
@@ -172,6 +173,7 @@ struct tp_conn {
 	unsigned npool;
 	bool cids_asked;
 	ngtcp2_cid ours[QCID_OURS];
+	bool used[QCID_OURS];            /* a packet came with it */
 	unsigned nours;
 	size_t cidlen;
 	ngtcp2_cid odcid, retry_scid;
@@ -305,13 +307,19 @@ int qcid_new(struct tp_conn *c, ngtcp2_cid *cid, uint8_t *token, size_t len);
 void qcid_removed(struct tp_conn *c, const ngtcp2_cid *cid);
 void qcid_add_ours(struct tp_conn *c, const ngtcp2_cid *cid);
 void qcid_check_pool(struct tp_conn *c);
+/* Does the server see this packet's connection ID for the first time? Then it is the client that moves, and not an
+ * address translator. */
+bool qcid_fresh(const struct tp_conn *c, const uint8_t *p, size_t n);
+void qcid_use(struct tp_conn *c, const uint8_t *p, size_t n); /* it was genuine */
 
 /* path.c */
 void qpath_to_ng(ngtcp2_path *ng, const struct tp_path *p);
 void qpath_from_ng(struct tp_path *p, const ngtcp2_path *ng);
 bool qpath_equal(const struct tp_path *a, const struct tp_path *b);
 void qpath_validated(struct tp_conn *c);
-void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n);
+/* name: from, as ngtcp2 has it. True: such a packet with a fresh connection ID must not be read now. */
+bool qpath_hold(struct tp_conn *c, const struct tp_path *name);
+void qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n, bool fresh);
 size_t qpath_size(const struct tp_conn *c, size_t n); /* of the next packet, n at most; 0: none now */
 bool qpath_may_send(const struct tp_conn *c);
 void qpath_ping(struct tp_conn *c, int most); /* so many packets, of which the last will be answered */

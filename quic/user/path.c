@@ -8,6 +8,8 @@
 
 #define SIZE_MIN 64 /* a packet with any frame in it takes that */
 
+#define HOLD_PTO  (325 * NS_PER_MS) /* ngtcp2 validates with no shorter one: that of INITIAL_RTT */
+#define HOLD_PTOS 4
 #define RTT_SLACK (250 * NS_PER_MS)
 #define PING_PACKETS 4 /* after a move: path challenges that wait come first */
 
@@ -49,10 +51,55 @@ qpath_equal(const struct tp_path *a, const struct tp_path *b)
 	return addr_equal(&a->local, &b->local) && addr_equal(&a->remote, &b->remote);
 }
 
+/* An address translator gave the client another address: ngtcp2 1.11 validates it under the connection ID that it
+ * uses already, and then the old address once more. If the client moves meanwhile, with a connection ID of its own,
+ * ngtcp2 retires that one, and goes on to use it where it falls back to it: by a packet that retires its own connection
+ * ID (which ends the connection: RFC 9000 section 19.16), or by one that the client no longer knows. And it counts it,
+ * so that one that the client sends in its place is one too many, and never used. So the move has to wait: the client
+ * repeats it. A validation takes three probe timeouts, or as long as its last challenge may be answered. */
+static void
+hold(struct tp_conn *c, unsigned validations)
+{
+	uint64_t pto = ngtcp2_conn_get_pto(c->ng);
+
+	if (pto < HOLD_PTO)
+		pto = HOLD_PTO;
+	c->hold = c->now + validations * HOLD_PTOS * pto;
+}
+
+/* ngtcp2 sees that a validation has timed out when it is to send, which it was not asked to where the limit for an
+ * address that is not validated was reached: qpath_size. */
+static void
+time_out(struct tp_conn *c)
+{
+	c->hold = 0;
+	if (!c->pending || c->is_held || c->fail_set)
+		return;
+	c->pending = false;
+	qsend(c);
+	c->pending = c->ev_path == 0; /* the callback tells */
+}
+
+bool
+qpath_hold(struct tp_conn *c, const struct tp_path *name)
+{
+	struct tp_path cur;
+
+	if (c->hold == 0)
+		return false;
+	qpath_from_ng(&cur, ngtcp2_conn_get_path(c->ng));
+	if (qpath_equal(&cur, name))
+		return false;
+	if (c->now < c->hold)
+		return true;
+	time_out(c);
+	return c->dead || c->fail_set;
+}
+
 /* After each datagram that a server has read: has ngtcp2 turned to a new path that it has to
  * validate? */
 void
-qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
+qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n, bool fresh)
 {
 	struct tp_path cur;
 
@@ -70,6 +117,8 @@ qpath_heard(struct tp_conn *c, const struct tp_path *from, size_t n)
 		c->news = !qpath_equal(&cur, &c->pending_path);
 		c->pending_path = cur;
 		c->pending_tx = 0;
+		if (!fresh)
+			hold(c, 2);
 		c->pending_rx = qpath_equal(from, &cur) ? n : 0; /* not what came before: it may have been forgotten */
 	} else if (qpath_equal(from, &cur)) {
 		c->pending_rx += n;
@@ -108,6 +157,10 @@ qpath_validated(struct tp_conn *c)
 
 	c->ev_validated = false;
 	c->ev_path = 0;
+	if (c->hold > c->now && ok)
+		hold(c, 1);
+	else if (result < 0 && !c->pending)
+		c->hold = 0;
 	if (result != 0 && c->host->path_result != NULL)
 		c->host->path_result(c->host_arg, result > 0);
 	if (!ok || c->dead)

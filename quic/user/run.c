@@ -10,19 +10,23 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 	struct qdoubt doubt;
 	struct tp_path name;
 	ngtcp2_path ngp;
+	bool fresh = c->server && qcid_fresh(c, p, n);
 	int r;
 
 	qtimer_doubt(&doubt);
 	c->bytes_rx += n;
 	c->pkts_rx++;
 	qname_of(c, path, &name);
+	if (fresh && qpath_hold(c, &name))
+		return;
 	qpath_to_ng(&ngp, &name);
 	r = ngtcp2_conn_read_pkt(c->ng, &ngp, &pi, p, n, qc_ts(c));
 	if (c->dead)
 		return;
 	/* When a client moves again before the first move was validated, ngtcp2 1.11 retires the connection
 	 * ID of the path that it would fall back to, and still counts it: the one that the client sends in
-	 * its place is one too many. Nothing has changed yet, so it is as if the packet had been lost. */
+	 * its place is one too many. The packet counts as lost; but ngtcp2 has noted the number of that connection ID
+	 * already, and will never use it. qpath_hold keeps most of this from happening. */
 	if (r == NGTCP2_ERR_CONNECTION_ID_LIMIT && c->server)
 		return;
 	if (r != 0) {
@@ -30,9 +34,12 @@ read_packet(struct tp_conn *c, const struct tp_path *path, unsigned ecn, const u
 		return;
 	}
 	c->got_any = true;
-	if (qtimer_alive(&doubt))
+	if (qtimer_alive(&doubt)) {
 		qname_learn(c, path);
-	qpath_heard(c, path, n);
+		if (fresh)
+			qcid_use(c, p, n);
+	}
+	qpath_heard(c, path, n, fresh);
 	qtimer_heard(c, &doubt);
 }
 

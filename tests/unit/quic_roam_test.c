@@ -465,9 +465,10 @@ test_stranger(void **state)
 	finish(&m);
 }
 
-/* Whatever happens to the network: when there is one that works, the data arrives. */
+/* Whatever happens to the network: when there is one that works, the data arrives. rebinds: there is an address
+ * translator, which forgets now and then. */
 static void
-chaos(uint64_t seed)
+chaos(uint64_t seed, bool rebinds)
 {
 	struct machine m;
 	struct simnet *n = &m.pair.net;
@@ -481,6 +482,11 @@ chaos(uint64_t seed)
 		if (simnet_below(n, 4) != 0)
 			machine_news(&m, simnet_below(n, 8) == 0);
 		send_some(&m, (size_t)simnet_below(n, 5000));
+		if (rebinds && simnet_below(n, 2) == 0) {
+			run(&m, simnet_below(n, 100 * NS_PER_MS));
+			machine_rebind(&m);
+			send_some(&m, 100);
+		}
 		run(&m, simnet_below(n, simnet_below(n, 10) == 0 ? 100 * NS_PER_S : 2 * NS_PER_S));
 	}
 	for (k = 0; k < NADDRS; k++)
@@ -499,14 +505,20 @@ test_chaos(void **state)
 		1123, 1439, 1774, 2427, /* the server had none left for the next address */
 		2798, 2985
 	};
+	static const uint64_t rebound[] = {
+		1025, 1077, 1112, 1172, 1191, /* the server used a connection ID that it had retired */
+		1071                          /* ... because it had not seen that a validation had timed out */
+	};
 	uint64_t seed;
 	size_t i;
 
 	(void)state;
 	for (seed = 100; seed < 160; seed++)
-		chaos(seed);
+		chaos(seed, false);
 	for (i = 0; i < sizeof(hard) / sizeof(hard[0]); i++)
-		chaos(hard[i]);
+		chaos(hard[i], false);
+	for (i = 0; i < sizeof(rebound) / sizeof(rebound[0]); i++)
+		chaos(rebound[i], true);
 }
 
 int
