@@ -180,6 +180,9 @@ static void
 broker_ended(struct monitor *m, int status)
 {
 	m->broker_pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_error("broker of user %s ended with status %d", auth_user(m->auth),
+		    WEXITSTATUS(status));
 	if (m->phase == PH_ENDING) {
 		advance(m);
 		return;
