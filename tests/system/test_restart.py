@@ -189,7 +189,8 @@ def a_restart_for_another_port_leaves_logins_alone(w):
 
 
 def reboot(l, s):
-    """All that the machine forgets: every process, the run directory."""
+    """All that the machine forgets: every process, the run directory. None of them says goodbye to another's client."""
+    l.set("down")
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             exe = os.readlink(f"/proc/{pid}/exe")
@@ -201,6 +202,7 @@ def reboot(l, s):
     wait(lambda: not any(s.children(r) for r in ("qshd-net", "qshd-monitor", "qshd-broker", "qshd-listener")), "everything to end")
     shutil.rmtree("/run/qshd", ignore_errors=True)
     check(not os.path.exists("/run/qshd/keys"), "the keys of the run directory are gone")
+    l.set("up")
     return len(l.trace())
 
 
