@@ -248,3 +248,13 @@ fd_memfile(const char *name, const void *p, size_t n)
 	}
 	return fd;
 }
+
+bool
+fd_would_block(int e)
+{
+#if EAGAIN != EWOULDBLOCK
+	if (e == EWOULDBLOCK)
+		return true;
+#endif
+	return e == EAGAIN;
+}

@@ -2,6 +2,7 @@
 #ifndef QSH_BASE_FD_H
 #define QSH_BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ int fd_write_all(int fd, const void *p, size_t n);
  * it, the caller's to free. QERR_SYS, QERR_TOOBIG, QERR_NOMEM. */
 int fd_read_file(const char *path, size_t max, uint8_t **out, size_t *outlen);
 int fd_read_all(int fd, size_t max, uint8_t **out, size_t *outlen);
+/* Does this errno say that a descriptor that does not block has nothing, or takes nothing, now? */
+bool fd_would_block(int e);
+
 /* A sealed memfd (or unlinked temporary file) with this content, at offset 0;
  * QERR_SYS or the descriptor. */
 int fd_memfile(const char *name, const void *p, size_t n);

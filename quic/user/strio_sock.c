@@ -19,11 +19,7 @@
 bool
 strio_would_block(int e)
 {
-#if EAGAIN != EWOULDBLOCK
-	if (e == EWOULDBLOCK)
-		return true;
-#endif
-	return e == EAGAIN || e == EINTR;
+	return fd_would_block(e) || e == EINTR;
 }
 
 int

@@ -32,16 +32,6 @@ union cmsgbuf {
 	uint8_t b[256];
 };
 
-static bool
-full(int e)
-{
-#if EAGAIN != EWOULDBLOCK
-	if (e == EWOULDBLOCK)
-		return true;
-#endif
-	return e == EAGAIN;
-}
-
 struct qudp_rx {
 	struct mmsghdr hdr[QUDP_BATCH];
 	struct iovec iov[QUDP_BATCH];
@@ -270,7 +260,7 @@ qudp_recv(struct qudp_rx *rx, int fd, struct qudp_msg *msgs)
 		n = recvmmsg(fd, rx->hdr, QUDP_BATCH, MSG_DONTWAIT, NULL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return full(errno) ? 0 : QERR_SYS;
+		return fd_would_block(errno) ? 0 : QERR_SYS;
 	for (i = 0; i < n; i++) {
 		msgs[i].p = rx->iov[i].iov_base;
 		msgs[i].n = msgs[i].seg = rx->hdr[i].msg_len;

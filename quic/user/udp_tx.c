@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/base/fd.h"
 #include "quic/user/udp.h"
 
 #define CALL_MAX 64 /* datagrams of one sendmmsg */
@@ -25,16 +26,6 @@ struct how {
 	unsigned ecn;
 	size_t gso; /* segment size for the kernel to cut; 0: none */
 };
-
-static bool
-full(int e)
-{
-#if EAGAIN != EWOULDBLOCK
-	if (e == EWOULDBLOCK)
-		return true;
-#endif
-	return e == EAGAIN;
-}
 
 /* May it be what was asked for beside the data that is not wanted? */
 static bool
@@ -133,7 +124,7 @@ send_each(struct qudp_tx *tx, const struct how *how, const uint8_t *p, size_t n,
 			out->no_ecn = h.ecn != how->ecn;
 			out->done += (size_t)r * seg < n - out->done ? (size_t)r * seg : n - out->done;
 			again = false;
-		} else if (full(errno)) {
+		} else if (fd_would_block(errno)) {
 			break;
 		} else if (errno == ECONNREFUSED && !again) {
 			/* Of an earlier datagram (ICMP), reported instead of sending this one. */
@@ -177,7 +168,7 @@ qudp_send(struct qudp_tx *tx, int fd, int family, unsigned ecn, const uint8_t *p
 
 	if (seg < n && !tx->no_gso) {
 		e = send_cut(tx, &h, p, n, seg);
-		if (full(e))
+		if (fd_would_block(e))
 			return 0;
 		if (!unwanted(e))
 			return n;
